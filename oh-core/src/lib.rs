@@ -10,5 +10,8 @@ pub mod time;
 pub use error::{Error, ErrorClass, ErrorKind, Result};
 pub use id::{CallId, EventId, IdempotencyKey, ProcessId, RuntimeId, SessionId, SessionName};
 pub use runtime::{CpuTime, Exit, Measured, SpawnError, SpawnErrorKind, Usage, UsageSource};
-pub use status::RuntimeStatus;
+pub use status::{
+    AgentState, AgentTrigger, Folded, InvalidTransition, Irregular, RuntimeStatus, RuntimeTrigger,
+    Transition,
+};
 pub use time::Timestamp;
