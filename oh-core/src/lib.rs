@@ -9,7 +9,19 @@ pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};
 pub use id::{CallId, EventId, IdempotencyKey, ProcessId, RuntimeId, SessionId, SessionName};
-pub use runtime::{CpuTime, Exit, Measured, SpawnError, SpawnErrorKind, Usage, UsageSource};
+pub use runtime::{
+    Body, Browse, BrowseOutput, ByteRange, ByteStream, Capabilities, Capability, Capture,
+    CaptureLimit, Captured, Case, CellOutput, Command, CommandOutput, Containment, CopyFormat,
+    CopyOptions, CopySummary, CpuTime, Descriptor, Exit, ExitReport, FileContent, FileKind,
+    FileMeta, FileVersion, Follow, Gap, GlobOutput, GlobQuery, GrepLine, GrepOutput, GrepQuery,
+    IgnoreRules, InputEvidence, Isolation, Limits, LineEnding, LineRange, LinkMode, ListOptions,
+    Listing, Measured, Outcome, OutputMode, OutputStream, Parents, PatternKind, Pause, Port,
+    Position, Process, ProcessControl, ProcessDriver, ProcessEvent, ProcessEvents, ProcessInfo,
+    PtySize, PythonCell, ReadAs, ReadOptions, ReadOutput, RemoveMode, RenameMode, Runtime,
+    RuntimeExt, SandboxPath, SessionReport, Signal, SnapshotId, SpawnError, SpawnErrorKind, Stats,
+    StatusStream, Stdin, Target, TextContent, Usage, UsageSource, WaitsForInput, WriteMode,
+    WriteOptions,
+};
 pub use status::{
     AgentState, AgentTrigger, Folded, InvalidTransition, Irregular, RuntimeStatus, RuntimeTrigger,
     Transition,

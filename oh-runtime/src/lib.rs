@@ -1,1 +1,9 @@
-//! oh-runtime
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "local")]
+pub mod local;
+
+#[cfg(feature = "local")]
+pub use local::{LocalRuntime, LocalRuntimeBuilder};
+
+pub use oh_core::*;
