@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod edit;
 pub mod error;
 pub mod id;
 pub mod runtime;
 pub mod status;
 pub mod time;
 
+pub use edit::{Edit, EditError, EditOutput, Edited};
 pub use error::{Error, ErrorClass, ErrorKind, Result};
 pub use id::{CallId, EventId, IdempotencyKey, ProcessId, RuntimeId, SessionId, SessionName};
 pub use runtime::{
