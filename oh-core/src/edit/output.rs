@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::edit::edited::Edited;
 use crate::edit::numbered::{line_count, number_lines};
+use crate::runtime::SandboxPath;
 
 /// Lines shown around a change.
 const SNIPPET_CONTEXT: u64 = 4;
@@ -16,7 +17,7 @@ const SNIPPET_EDGE: u64 = 30;
 #[non_exhaustive]
 pub struct EditOutput {
     /// The file.
-    pub path: String,
+    pub path: SandboxPath,
     /// True where the edit made the file.
     pub created: bool,
     /// The text before, `None` where there was no file.
@@ -35,7 +36,7 @@ pub struct EditOutput {
 
 impl EditOutput {
     /// Describes an edit that was written.
-    pub fn new(path: impl Into<String>, before: Option<String>, edited: Edited) -> Self {
+    pub fn new(path: SandboxPath, before: Option<String>, edited: Edited) -> Self {
         let snippet = snippet(&edited);
         Self {
             created: before.is_none(),
@@ -43,16 +44,12 @@ impl EditOutput {
             snippet,
             first_changed_line: edited.first_changed_line,
             last_changed_line: edited.last_changed_line,
-            ..Self::unchanged(path.into(), before, &edited.diff)
+            ..Self::unchanged(path, before, &edited.diff)
         }
     }
 
     /// Describes an undo: what was there, and what is there again.
-    pub fn restored(
-        path: impl Into<String>,
-        before: Option<String>,
-        after: Option<String>,
-    ) -> Self {
+    pub fn restored(path: SandboxPath, before: Option<String>, after: Option<String>) -> Self {
         let edited = Edited::between(
             before.as_deref().unwrap_or_default(),
             after.clone().unwrap_or_default(),
@@ -65,7 +62,7 @@ impl EditOutput {
         }
     }
 
-    fn unchanged(path: String, before: Option<String>, hunks: &str) -> Self {
+    fn unchanged(path: SandboxPath, before: Option<String>, hunks: &str) -> Self {
         let diff = if hunks.is_empty() {
             String::new()
         } else {

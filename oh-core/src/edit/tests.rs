@@ -7,6 +7,10 @@ fn text(edit: &Edit, current: &str) -> String {
     edit.apply(Some(current)).unwrap().text
 }
 
+fn path(text: &str) -> crate::runtime::SandboxPath {
+    crate::runtime::SandboxPath::new(text).unwrap()
+}
+
 #[test]
 fn create_writes_the_text_as_given_and_refuses_an_existing_file() {
     let edit = Edit::create("no newline");
@@ -215,7 +219,7 @@ fn the_output_shows_numbered_lines_around_the_change_and_a_diff_with_header() {
     let edited = Edit::replace("line 10\n", "ten\n")
         .apply(Some(&before))
         .unwrap();
-    let output = EditOutput::new("a.txt", Some(before), edited);
+    let output = EditOutput::new(path("a.txt"), Some(before), edited);
     assert!(!output.created);
     assert!(
         output.snippet.starts_with("     6\tline 6\n"),
@@ -239,7 +243,7 @@ fn the_output_shows_numbered_lines_around_the_change_and_a_diff_with_header() {
 #[test]
 fn the_snippet_of_a_long_change_is_cut_in_the_middle() {
     let long: String = (0..5000).map(|n| format!("{n}\n")).collect();
-    let output = EditOutput::new("a", None, Edit::create(long).apply(None).unwrap());
+    let output = EditOutput::new(path("a"), None, Edit::create(long).apply(None).unwrap());
     assert!(output.created);
     assert!(output.snippet.lines().count() < 100);
     assert!(output.snippet.contains("lines not shown"));
@@ -248,10 +252,10 @@ fn the_snippet_of_a_long_change_is_cut_in_the_middle() {
 
 #[test]
 fn an_undone_create_is_told_from_an_emptied_file() {
-    let output = EditOutput::restored("a", Some("x\n".into()), None);
+    let output = EditOutput::restored(path("a"), Some("x\n".into()), None);
     assert_eq!(output.after, None);
     assert_eq!(output.diff, "--- a\n+++ a\n@@ -1 +0,0 @@\n-x\n");
-    let output = EditOutput::restored("a", Some("x\n".into()), Some(String::new()));
+    let output = EditOutput::restored(path("a"), Some("x\n".into()), Some(String::new()));
     assert_eq!(output.after.as_deref(), Some(""));
 }
 
@@ -384,7 +388,7 @@ proptest! {
         ] {
             if let Ok(edited) = edit.apply(current.as_deref()) {
                 prop_assert!(edited.first_changed_line <= edited.last_changed_line);
-                EditOutput::new("p", current.clone(), edited);
+                EditOutput::new(path("p"), current.clone(), edited);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::descriptor::Descriptor;
 use super::file::{
     Body, ByteStream, CopyOptions, CopySummary, FileContent, FileMeta, GlobOutput, GlobQuery,
     GrepOutput, GrepQuery, LinkMode, ListOptions, Listing, ReadOptions, ReadOutput, RemoveMode,
-    RenameMode, WriteOptions,
+    RenameMode, WriteMode, WriteOptions,
 };
 use super::output::{ByteRange, CommandOutput, OutputStream};
 use super::path::SandboxPath;
@@ -21,7 +21,8 @@ use super::process::Process;
 use super::sandbox::{
     Browse, BrowseOutput, CellOutput, Port, ProcessInfo, PythonCell, SnapshotId, Stats,
 };
-use crate::error::{Error, Result};
+use crate::edit::{Edit, EditOutput};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ProcessId, SessionName};
 use crate::status::RuntimeStatus;
 
@@ -150,6 +151,47 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         body: Body,
         options: WriteOptions,
     ) -> Result<FileMeta>;
+
+    /// Edits a text file; see [`Edit`].
+    ///
+    /// The default reads the file as UTF-8, applies the edit and writes it back if it has not
+    /// changed meanwhile; it has no undo.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) with words for a model if the edit does not fit,
+    /// [`Conflict`](crate::ErrorKind::Conflict) if the file changed meanwhile; else as
+    /// [`read`](Self::read) and [`write`](Self::write).
+    async fn edit(&self, path: &SandboxPath, edit: Edit) -> Result<EditOutput> {
+        let current = match self.read(path, ReadOptions::text()).await {
+            Ok(output) => Some(output),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if matches!(edit, Edit::Undo) {
+            return Err(Error::unsupported("undo edit").with_object(path.as_str()));
+        }
+        let before = current.as_ref().and_then(ReadOutput::text);
+        let edited = edit
+            .apply(before)
+            .map_err(|error| Error::from(error).with_object(path.as_str()))?;
+        let mode = match current
+            .as_ref()
+            .and_then(|output| output.meta.version.clone())
+        {
+            Some(version) => WriteMode::IfVersion(version),
+            None if current.is_none() => WriteMode::CreateNew,
+            None => WriteMode::CreateOrReplace,
+        };
+        let options = WriteOptions::default().mode(mode);
+        let meta = self
+            .write(path, Body::from(edited.text.clone()), options)
+            .await?;
+        Ok(EditOutput::new(
+            meta.path,
+            before.map(str::to_owned),
+            edited,
+        ))
+    }
 
     /// Describes a file.
     ///
