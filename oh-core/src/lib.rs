@@ -5,6 +5,7 @@ pub mod edit;
 pub mod error;
 pub mod id;
 pub mod runtime;
+pub mod secret;
 pub mod status;
 pub mod time;
 
@@ -24,6 +25,7 @@ pub use runtime::{
     StatusStream, Stdin, Target, TextContent, Usage, UsageSource, WaitsForInput, WriteMode,
     WriteOptions,
 };
+pub use secret::{Masker, Secret, StreamMasker};
 pub use status::{
     AgentState, AgentTrigger, Folded, InvalidTransition, Irregular, RuntimeStatus, RuntimeTrigger,
     Transition,
