@@ -7,6 +7,7 @@ pub mod id;
 pub mod runtime;
 pub mod secret;
 pub mod status;
+pub mod terminal;
 pub mod time;
 
 pub use edit::{Edit, EditError, EditOutput, Edited};
@@ -30,4 +31,5 @@ pub use status::{
     AgentState, AgentTrigger, Folded, InvalidTransition, Irregular, RuntimeStatus, RuntimeTrigger,
     Transition,
 };
+pub use terminal::{TerminalEscaper, TerminalText, escape_for_terminal};
 pub use time::Timestamp;
