@@ -1,18 +1,26 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod action;
+pub mod codec;
 pub mod edit;
 pub mod error;
+pub mod event;
 pub mod id;
+pub mod observation;
 pub mod runtime;
 pub mod secret;
 pub mod status;
 pub mod terminal;
 pub mod time;
 
+pub use action::Action;
+pub use codec::DecodeError;
 pub use edit::{Edit, EditError, EditOutput, Edited};
 pub use error::{Error, ErrorClass, ErrorKind, Result};
+pub use event::{BlobRef, Draft, Event, EventBody, RawJson, RawObject, Source};
 pub use id::{CallId, EventId, IdempotencyKey, ProcessId, RuntimeId, SessionId, SessionName};
+pub use observation::Observation;
 pub use runtime::{
     Body, Browse, BrowseOutput, ByteRange, ByteStream, Capabilities, Capability, Capture,
     CaptureLimit, Captured, Case, CellOutput, Command, CommandOutput, Containment, CopyFormat,
