@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod observation;
+pub mod policy;
 pub mod runtime;
 pub mod secret;
 pub mod status;
@@ -21,6 +22,7 @@ pub use error::{Error, ErrorClass, ErrorKind, Result};
 pub use event::{BlobRef, Draft, Event, EventBody, RawJson, RawObject, Source};
 pub use id::{CallId, EventId, IdempotencyKey, ProcessId, RuntimeId, SessionId, SessionName};
 pub use observation::Observation;
+pub use policy::{AllowAll, Decision, DenyAll, Policy, PolicyContext, RiskPolicy, UnknownRisk};
 pub use runtime::{
     Body, Browse, BrowseOutput, ByteRange, ByteStream, Capabilities, Capability, Capture,
     CaptureLimit, Captured, Case, CellOutput, Command, CommandOutput, Containment, CopyFormat,
