@@ -20,6 +20,7 @@ pub use diff::unified_diff;
 pub use edited::Edited;
 pub use error::EditError;
 pub use hint::NearMiss;
+pub(crate) use numbered::number_piece;
 pub use numbered::{line_count, number_lines};
 pub use output::EditOutput;
 pub use undo_history::UndoHistory;

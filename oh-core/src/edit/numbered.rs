@@ -15,8 +15,13 @@ pub fn line_count(text: &str) -> u64 {
 /// assert_eq!(oh_core::edit::number_lines("a\r\nb\nc", 2..=9), "     2\tb\n     3\tc\n");
 /// ```
 pub fn number_lines(text: &str, lines: RangeInclusive<u64>) -> String {
+    number_piece(text, 1, lines)
+}
+
+/// As [`number_lines`], for a piece of a text whose first line has the number `first`.
+pub(crate) fn number_piece(text: &str, first: u64, lines: RangeInclusive<u64>) -> String {
     let mut out = String::new();
-    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+    for (number, line) in (first..).zip(text.split_inclusive('\n')) {
         if number > *lines.end() {
             break;
         }

@@ -8,7 +8,10 @@ use super::file::{Body, FileMeta, ReadOptions, WriteOptions};
 use super::output::CommandOutput;
 use super::path::SandboxPath;
 use super::traits::Runtime;
+use crate::action::Action;
 use crate::error::{Error, ErrorKind, Result};
+use crate::execute::{CaptureTap, Dispatcher};
+use crate::observation::Observation;
 
 /// Shorter forms of the common calls, for every [`Runtime`]. Not to be implemented.
 #[async_trait]
@@ -22,6 +25,16 @@ pub trait RuntimeExt: Runtime {
     /// Dropping the future ends the process and its whole tree.
     async fn shell(&self, script: &str) -> Result<CommandOutput> {
         self.run(Command::shell(script), Follow::default()).await
+    }
+
+    /// Carries out one action; see [`Dispatcher`], which also remembers what still runs.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends a command that this call started.
+    async fn execute(&self, action: &Action) -> Observation {
+        let dispatcher = Dispatcher::default();
+        let mut tap = CaptureTap::new(dispatcher.options().capture);
+        dispatcher.execute(&self, action, &mut tap).await
     }
 
     /// Reads a whole file as bytes, up to 16 MiB.

@@ -8,6 +8,7 @@ mod descriptor;
 mod exit;
 mod ext;
 mod file;
+mod forward;
 mod output;
 mod path;
 mod process;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -152,7 +152,9 @@ pub type ProcessEvents = Pin<Box<dyn Stream<Item = Result<ProcessEvent>> + Send>
 /// Dropping it detaches: the process goes on and can be attached to again by its id.
 pub struct Process {
     id: ProcessId,
-    events: ProcessEvents,
+    // Only reached through `&mut`; the lock makes `&Process` usable across threads, so that its
+    // async methods can be awaited in spawned tasks.
+    events: Mutex<ProcessEvents>,
     control: ProcessControl,
     position: Position,
     exit: Option<ExitReport>,
@@ -167,7 +169,7 @@ impl Process {
     ) -> Self {
         Self {
             id,
-            events: Box::pin(events),
+            events: Mutex::new(Box::pin(events)),
             control: ProcessControl { driver },
             position: Position::default(),
             exit: None,
@@ -332,7 +334,11 @@ impl Stream for Process {
     type Item = Result<ProcessEvent>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.events.as_mut().poll_next(cx);
+        let events = self
+            .events
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let polled = events.as_mut().poll_next(cx);
         if let Poll::Ready(Some(Ok(event))) = &polled {
             match event {
                 ProcessEvent::Stdout { at, data } => self.position.stdout = at + data.len() as u64,
