@@ -1,0 +1,173 @@
+//! The process that a launch started, until its status was taken.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use oh_core::{CpuTime, Exit, Measured, Usage, UsageSource};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::local::sys::{self, Reaped, WaitStatus};
+
+/// A child that leads its own session and group.
+///
+/// Its number is used for signals only while its status has not been taken: until then the kernel
+/// gives the number to nobody else. Dropping it before it ended kills the group.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    pid: Pid,
+    pidfd: AsyncFd<OwnedFd>,
+    started: Instant,
+    fate: Mutex<Option<Fate>>,
+}
+
+/// How the leader ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Fate {
+    /// `Code`, `Signal`, or `Lost` where someone else took the status.
+    pub(crate) exit: Exit,
+    /// What it cost.
+    pub(crate) usage: Usage,
+    /// When it was seen to have ended.
+    pub(crate) at: Instant,
+}
+
+impl Leader {
+    /// Watches a child that was just started.
+    pub(super) fn new(pid: Pid, started: Instant) -> io::Result<Self> {
+        let watch = || -> io::Result<AsyncFd<OwnedFd>> {
+            let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+            sys::watch(pidfd, Interest::READABLE)
+        };
+        match watch() {
+            Ok(pidfd) => Ok(Self {
+                pid,
+                pidfd,
+                started,
+                fate: Mutex::new(None),
+            }),
+            Err(error) => {
+                // Nobody could follow it: it must not run either. A killed child ends at once.
+                let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+                Err(error)
+            }
+        }
+    }
+
+    /// Its process id, which is also the id of its group and session.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// The process id as a number.
+    pub(crate) fn number(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// When it was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Waits until it ended and takes its status. Every caller gets the same answer.
+    pub(crate) async fn wait(&self) -> Fate {
+        loop {
+            if let Some(fate) = self.fate() {
+                return fate;
+            }
+            match self.pidfd.readable().await {
+                Ok(mut ready) => {
+                    if self.fate().is_none() {
+                        ready.clear_ready();
+                    }
+                }
+                // The I/O driver is shutting down; nothing will wake anybody any more.
+                Err(_) => return self.settle(Fate::new(Exit::Lost, self.started)),
+            }
+        }
+    }
+
+    /// How it ended, if it did: takes the status without waiting.
+    pub(crate) fn fate(&self) -> Option<Fate> {
+        let mut fate = self.lock();
+        if fate.is_none() {
+            *fate = match sys::reap(self.pid) {
+                Ok(None) => None,
+                Ok(Some(reaped)) => Some(Fate::of(&reaped, self.started)),
+                // Someone else took the status, or the host ignores SIGCHLD.
+                Err(_) => Some(Fate::new(Exit::Lost, self.started)),
+            };
+        }
+        fate.clone()
+    }
+
+    fn settle(&self, fate: Fate) -> Fate {
+        self.lock().get_or_insert(fate).clone()
+    }
+
+    /// Signals its group; `false` if the leader has ended.
+    pub(crate) fn signal_group(&self, signal: Signal) -> io::Result<bool> {
+        let fate = self.lock();
+        if fate.is_some() {
+            return Ok(false);
+        }
+        match rustix::process::kill_process_group(self.pid, signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::SRCH) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Fate>> {
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if self.fate().is_none() {
+            let _ = self.signal_group(Signal::KILL);
+            let _ = self.fate();
+        }
+    }
+}
+
+impl Fate {
+    fn new(exit: Exit, started: Instant) -> Self {
+        Self {
+            exit,
+            usage: Usage::wall(started.elapsed()),
+            at: Instant::now(),
+        }
+    }
+
+    fn of(reaped: &Reaped, started: Instant) -> Self {
+        let exit = match reaped.status {
+            WaitStatus::Code(code) => Exit::Code(code),
+            WaitStatus::Signal(signal) => Exit::Signal(signal),
+        };
+        let mut fate = Self::new(exit, started);
+        fate.usage.cpu = Some(Measured {
+            value: CpuTime {
+                user: reaped.user,
+                system: reaped.system,
+            },
+            source: UsageSource::Wait4,
+        });
+        fate.usage.peak_memory_bytes = Some(Measured {
+            value: reaped.peak_memory_bytes,
+            source: UsageSource::Wait4,
+        });
+        fate
+    }
+
+    /// Time between start and end.
+    pub(crate) fn wall(&self) -> Duration {
+        self.usage.wall
+    }
+}
