@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod execute;
 pub mod id;
+pub mod message;
 pub mod observation;
 pub mod policy;
 pub mod runtime;
@@ -15,6 +16,7 @@ pub mod secret;
 pub mod status;
 pub mod terminal;
 pub mod time;
+pub mod tool;
 
 pub use action::Action;
 pub use codec::DecodeError;

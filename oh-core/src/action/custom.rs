@@ -31,9 +31,11 @@ impl CustomAction {
 impl Texts for CustomAction {
     fn texts(&self, visit: &mut dyn FnMut(&str)) {
         self.args.texts(visit);
+        self.problem.texts(visit);
     }
 
     fn texts_mut(&mut self, visit: &mut dyn FnMut(&mut String)) {
         self.args.texts_mut(visit);
+        self.problem.texts_mut(visit);
     }
 }

@@ -28,9 +28,13 @@ mod seconds;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod tests;
 
 pub use decode::{decode_action, decode_draft, decode_event, decode_observation, event_from_value};
 pub(crate) use encode::serialize_event;
 pub use encode::{encode_action, encode_draft, encode_event, encode_observation, event_to_value};
 pub use error::DecodeError;
-pub(crate) use native::is_hidden;
+pub(crate) use native::{hide, is_hidden};

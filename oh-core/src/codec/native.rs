@@ -25,6 +25,15 @@ pub(crate) fn is_hidden(body: &EventBody) -> bool {
     }
 }
 
+/// Sets the flag that V0 keeps inside of the body, if the kind has one.
+pub(crate) fn hide(body: &mut EventBody) {
+    match body {
+        EventBody::Action(Action::Run(run)) => run.hidden = true,
+        EventBody::Observation(Observation::Run(run)) => run.hidden = true,
+        _ => {}
+    }
+}
+
 /// Finds the nearest V0 kind and what else has to be written under `oh`.
 pub(crate) fn lower(body: &EventBody, hidden: bool) -> (Cow<'_, EventBody>, RawObject) {
     let mut oh = RawObject::default();
@@ -46,23 +55,17 @@ pub(crate) fn lower(body: &EventBody, hidden: bool) -> (Cow<'_, EventBody>, RawO
             Some(null(&note.text))
         }
     };
-    if hidden {
-        match lowered.as_mut() {
-            None if is_hidden(body) => {}
-            None if matches!(
-                body,
-                EventBody::Action(Action::Run(_)) | EventBody::Observation(Observation::Run(_))
-            ) =>
-            {
-                let mut copy = body.clone();
-                match &mut copy {
-                    EventBody::Action(Action::Run(run)) => run.hidden = true,
-                    EventBody::Observation(Observation::Run(run)) => run.hidden = true,
-                    _ => {}
-                }
-                lowered = Some(copy);
-            }
-            _ => put(&mut oh, "hidden", &true),
+    if hidden && !is_hidden(body) {
+        let has_flag = matches!(
+            body,
+            EventBody::Action(Action::Run(_)) | EventBody::Observation(Observation::Run(_))
+        );
+        if has_flag {
+            let mut copy = body.clone();
+            hide(&mut copy);
+            lowered = Some(copy);
+        } else {
+            put(&mut oh, "hidden", &true);
         }
     }
     (lowered.map_or(Cow::Borrowed(body), Cow::Owned), oh)
@@ -173,6 +176,9 @@ pub(crate) fn raise(body: &mut EventBody, top: &mut RawObject) -> bool {
         _ => {
             top.remove("oh");
         }
+    }
+    if hidden {
+        hide(body);
     }
     hidden || is_hidden(body)
 }

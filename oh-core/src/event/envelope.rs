@@ -153,6 +153,7 @@ impl Draft {
     #[must_use]
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
+        codec::hide(&mut self.body);
         self
     }
 

@@ -8,6 +8,9 @@ mod metadata;
 pub(crate) mod text;
 mod truncate;
 
+#[cfg(test)]
+mod tests;
+
 pub use blob::BlobRef;
 pub use body::{EventBody, Note, StatusChange};
 pub use envelope::{Draft, Event, Source};

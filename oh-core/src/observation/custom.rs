@@ -39,10 +39,12 @@ impl Texts for CustomObservation {
     fn texts(&self, visit: &mut dyn FnMut(&str)) {
         self.content.texts(visit);
         self.extras.texts(visit);
+        self.problem.texts(visit);
     }
 
     fn texts_mut(&mut self, visit: &mut dyn FnMut(&mut String)) {
         self.content.texts_mut(visit);
         self.extras.texts_mut(visit);
+        self.problem.texts_mut(visit);
     }
 }
