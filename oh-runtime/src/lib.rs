@@ -4,6 +4,6 @@
 pub mod local;
 
 #[cfg(feature = "local")]
-pub use local::{LocalRuntime, LocalRuntimeBuilder};
+pub use local::{FileScope, LocalFiles, LocalRuntime, LocalRuntimeBuilder};
 
 pub use oh_core::*;

@@ -1,6 +1,7 @@
 //! The local runtime: processes, shells and files of this machine.
 
 mod builder;
+mod file;
 #[allow(dead_code, unused_imports)]
 mod process;
 mod runtime;
@@ -8,4 +9,5 @@ mod runtime;
 mod sys;
 
 pub use builder::LocalRuntimeBuilder;
+pub use file::{FileScope, LocalFiles};
 pub use runtime::LocalRuntime;
