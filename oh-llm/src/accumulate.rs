@@ -1,0 +1,107 @@
+//! Pieces of an answer to a whole one.
+
+use std::collections::BTreeMap;
+
+use oh_core::CallId;
+use oh_core::message::Content;
+use oh_core::tool::ToolCall;
+
+use crate::delta::Delta;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ModelId;
+use crate::response::{Completion, FinishReason, Usage};
+
+/// Gathers [`Delta`]s.
+#[derive(Debug)]
+pub struct Accumulator {
+    id: String,
+    model: ModelId,
+    parts: Vec<Part>,
+    /// Place of each tool call in `parts`, by its index in the answer.
+    calls: BTreeMap<usize, usize>,
+    finish: Option<FinishReason>,
+    usage: Option<Usage>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Call { id: Option<CallId>, name: String, arguments: String },
+    Other(Content),
+}
+
+impl Accumulator {
+    /// Starts an answer of a model.
+    pub fn new(model: ModelId) -> Self {
+        Self {
+            id: String::new(),
+            model,
+            parts: Vec::new(),
+            calls: BTreeMap::new(),
+            finish: None,
+            usage: None,
+        }
+    }
+
+    /// Takes the next piece.
+    pub fn push(&mut self, delta: Delta) {
+        match delta {
+            Delta::Id(id) => self.id = id,
+            Delta::Text(more) => match self.parts.last_mut() {
+                Some(Part::Text(text)) => text.push_str(&more),
+                _ => self.parts.push(Part::Text(more)),
+            },
+            Delta::ToolCall { index, id, name, arguments } => {
+                let place = *self.calls.entry(index).or_insert_with(|| {
+                    self.parts.push(Part::Call {
+                        id: None,
+                        name: String::new(),
+                        arguments: String::new(),
+                    });
+                    self.parts.len() - 1
+                });
+                if let Some(Part::Call { id: known, name: tool, arguments: text }) =
+                    self.parts.get_mut(place)
+                {
+                    if id.is_some() {
+                        *known = id;
+                    }
+                    tool.push_str(name.as_deref().unwrap_or_default());
+                    text.push_str(&arguments);
+                }
+            }
+            Delta::Opaque(opaque) => self.parts.push(Part::Other(Content::Opaque(opaque))),
+            Delta::Usage(usage) => self.usage = Some(usage),
+            Delta::Finish(reason) => self.finish = Some(reason),
+            Delta::Reasoning(_) => {}
+        }
+    }
+
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// [`Interrupted`](ErrorKind::Interrupted) if no [`Delta::Finish`] came.
+    pub fn finish(self) -> Result<Completion> {
+        let finish = self.finish.ok_or_else(|| {
+            Error::new(ErrorKind::Interrupted, "the answer of the model broke off")
+        })?;
+        let answer = &self.id;
+        let content = self
+            .parts
+            .into_iter()
+            .enumerate()
+            .map(|(place, part)| match part {
+                Part::Text(text) => Content::Text(text),
+                Part::Other(content) => content,
+                Part::Call { id, name, arguments } => {
+                    // Some servers give calls no id; the result still has to name one.
+                    let id = id.unwrap_or_else(|| CallId::new(format!("{answer}-{place}")));
+                    Content::ToolCall(ToolCall::new(id, name, arguments))
+                }
+            })
+            .collect();
+        let mut completion = Completion::new(self.id.clone(), self.model, content, finish);
+        completion.usage = self.usage;
+        Ok(completion)
+    }
+}
