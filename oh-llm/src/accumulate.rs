@@ -26,7 +26,11 @@ pub struct Accumulator {
 #[derive(Debug)]
 enum Part {
     Text(String),
-    Call { id: Option<CallId>, name: String, arguments: String },
+    Call {
+        id: Option<CallId>,
+        name: String,
+        arguments: String,
+    },
     Other(Content),
 }
 
@@ -51,7 +55,12 @@ impl Accumulator {
                 Some(Part::Text(text)) => text.push_str(&more),
                 _ => self.parts.push(Part::Text(more)),
             },
-            Delta::ToolCall { index, id, name, arguments } => {
+            Delta::ToolCall {
+                index,
+                id,
+                name,
+                arguments,
+            } => {
                 let place = *self.calls.entry(index).or_insert_with(|| {
                     self.parts.push(Part::Call {
                         id: None,
@@ -60,8 +69,11 @@ impl Accumulator {
                     });
                     self.parts.len() - 1
                 });
-                if let Some(Part::Call { id: known, name: tool, arguments: text }) =
-                    self.parts.get_mut(place)
+                if let Some(Part::Call {
+                    id: known,
+                    name: tool,
+                    arguments: text,
+                }) = self.parts.get_mut(place)
                 {
                     if id.is_some() {
                         *known = id;
@@ -93,7 +105,11 @@ impl Accumulator {
             .map(|(place, part)| match part {
                 Part::Text(text) => Content::Text(text),
                 Part::Other(content) => content,
-                Part::Call { id, name, arguments } => {
+                Part::Call {
+                    id,
+                    name,
+                    arguments,
+                } => {
                     // Some servers give calls no id; the result still has to name one.
                     let id = id.unwrap_or_else(|| CallId::new(format!("{answer}-{place}")));
                     Content::ToolCall(ToolCall::new(id, name, arguments))

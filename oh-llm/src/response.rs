@@ -76,7 +76,13 @@ impl Completion {
         content: Vec<Content>,
         finish: FinishReason,
     ) -> Self {
-        Self { id: id.into(), model, content, finish, usage: None }
+        Self {
+            id: id.into(),
+            model,
+            content,
+            finish,
+            usage: None,
+        }
     }
 
     /// The text, parts joined by line breaks.

@@ -84,8 +84,14 @@ struct Turns {
 impl ScriptedModel {
     /// Starts at the first turn.
     pub fn new(script: Script) -> Self {
-        let turns = Turns { left: script.turns.into(), played: 0 };
-        Self { id: ModelId::new("scripted"), turns: Mutex::new(turns) }
+        let turns = Turns {
+            left: script.turns.into(),
+            played: 0,
+        };
+        Self {
+            id: ModelId::new("scripted"),
+            turns: Mutex::new(turns),
+        }
     }
 
     fn next_turn(&self, request: &ChatRequest) -> Result<(usize, Turn)> {
@@ -105,9 +111,11 @@ impl ScriptedModel {
         }
         turns.played += 1;
         let number = turns.played;
-        turns.left.pop_front().map(|turn| (number, turn)).ok_or_else(|| {
-            Error::new(ErrorKind::Exhausted, "the script is over")
-        })
+        turns
+            .left
+            .pop_front()
+            .map(|turn| (number, turn))
+            .ok_or_else(|| Error::new(ErrorKind::Exhausted, "the script is over"))
     }
 }
 
@@ -118,7 +126,11 @@ fn all_text(message: &Message) -> String {
         match part {
             Content::Text(part) => text.push_str(part),
             Content::ToolResult(result) => {
-                result.content.iter().filter_map(Content::as_text).for_each(|t| text.push_str(t));
+                result
+                    .content
+                    .iter()
+                    .filter_map(Content::as_text)
+                    .for_each(|t| text.push_str(t));
             }
             _ => {}
         }
@@ -134,11 +146,18 @@ impl ChatModel for ScriptedModel {
 
     async fn stream(&self, request: &ChatRequest) -> Result<CompletionStream> {
         let (number, turn) = self.next_turn(request)?;
-        let finish =
-            if turn.calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
+        let finish = if turn.calls.is_empty() {
+            FinishReason::Stop
+        } else {
+            FinishReason::ToolCalls
+        };
         let mut deltas = VecDeque::from([Delta::Id(format!("scripted-{number}"))]);
         // Word by word, so that a host that shows deltas is exercised.
-        deltas.extend(turn.text.split_inclusive(' ').map(|word| Delta::Text(word.to_owned())));
+        deltas.extend(
+            turn.text
+                .split_inclusive(' ')
+                .map(|word| Delta::Text(word.to_owned())),
+        );
         for (index, call) in turn.calls.into_iter().enumerate() {
             deltas.push_back(Delta::ToolCall {
                 index,

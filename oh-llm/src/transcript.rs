@@ -58,13 +58,23 @@ impl<'a> Builder<'a> {
                     called.insert(event.id);
                     made_from.entry(answer_of(tool)).or_default().push(event);
                 }
+                // A call that could not even be made into an action: its result stands alone.
+                (EventBody::Observation(_), Some(tool), None) => {
+                    made_from.entry(answer_of(tool)).or_default().push(event);
+                }
                 (EventBody::Observation(observation), _, Some(cause)) => {
                     results.entry(cause).or_insert(observation);
                 }
                 _ => {}
             }
         }
-        Self { messages: Vec::new(), results, answers: BTreeSet::new(), called, made_from }
+        Self {
+            messages: Vec::new(),
+            results,
+            answers: BTreeSet::new(),
+            called,
+            made_from,
+        }
     }
 
     fn action(&mut self, event: &'a Event, action: &Action) {
@@ -79,10 +89,12 @@ impl<'a> Builder<'a> {
                     Source::Agent => Role::Assistant,
                     _ => Role::User,
                 };
-                self.messages.push(Message::new(role, message_content(action)));
+                self.messages
+                    .push(Message::new(role, message_content(action)));
             }
             Action::Finish(action) if !action.final_thought.is_empty() => {
-                self.messages.push(Message::assistant(&action.final_thought));
+                self.messages
+                    .push(Message::assistant(&action.final_thought));
             }
             _ => {}
         }
@@ -97,7 +109,10 @@ impl<'a> Builder<'a> {
         let made = self.made_from.remove(&key).unwrap_or_default();
         let response = tool.model_response.to_value().unwrap_or_default();
         let message = response.pointer("/choices/0/message");
-        let text = message.and_then(|m| m.get("content")).and_then(Value::as_str).unwrap_or("");
+        let text = message
+            .and_then(|m| m.get("content"))
+            .and_then(Value::as_str)
+            .unwrap_or("");
         let mut content = Vec::new();
         if !text.is_empty() {
             content.push(Content::Text(text.to_owned()));
@@ -110,12 +125,13 @@ impl<'a> Builder<'a> {
                 &tool.function_name,
                 arguments(message, &tool.tool_call_id).unwrap_or_else(|| "{}".to_owned()),
             );
-            let result = match self.results.get(&event.id) {
-                Some(observation) => result_of(&call, observation),
-                None if matches!(&event.body, EventBody::Action(a) if !a.is_runnable()) => {
+            let result = match (&event.body, self.results.get(&event.id)) {
+                (EventBody::Observation(observation), _) => result_of(&call, observation),
+                (_, Some(observation)) => result_of(&call, observation),
+                (EventBody::Action(action), None) if !action.is_runnable() => {
                     ToolResult::text(&call, "done")
                 }
-                None => ToolResult::failed(
+                _ => ToolResult::failed(
                     &call,
                     "no result was recorded: the action was interrupted or has not ended, and its \
                      outcome is unknown",
@@ -128,8 +144,10 @@ impl<'a> Builder<'a> {
         self.messages.append(&mut results);
     }
 
-    fn observation(&mut self, event: &Event, observation: &Observation) {
-        let is_result = event.cause.is_some_and(|cause| self.called.contains(&cause));
+    fn observation(&mut self, event: &'a Event, observation: &Observation) {
+        let is_result = event
+            .cause
+            .is_some_and(|cause| self.called.contains(&cause));
         let says_nothing = matches!(
             observation,
             Observation::Null(_) | Observation::AgentStateChanged(_) | Observation::Recall(_)
@@ -151,13 +169,24 @@ fn answer_of(tool: &ToolCallMetadata) -> (String, String) {
 
 fn arguments(message: Option<&Value>, call: &str) -> Option<String> {
     let calls = message?.get("tool_calls")?.as_array()?;
-    let call = calls.iter().find(|c| c.get("id").and_then(Value::as_str) == Some(call))?;
-    call.pointer("/function/arguments")?.as_str().map(str::to_owned)
+    let call = calls
+        .iter()
+        .find(|c| c.get("id").and_then(Value::as_str) == Some(call))?;
+    call.pointer("/function/arguments")?
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn message_content(action: &MessageAction) -> Vec<Content> {
     let mut content = vec![Content::Text(action.content.clone())];
-    content.extend(action.image_urls.iter().flatten().cloned().map(Content::Image));
+    content.extend(
+        action
+            .image_urls
+            .iter()
+            .flatten()
+            .cloned()
+            .map(Content::Image),
+    );
     content
 }
 
@@ -188,7 +217,10 @@ fn run_text(run: &RunObservation) -> String {
         text.push_str(&format!("\n[Python interpreter: {interpreter}]"));
     }
     if metadata.exit_code != -1 {
-        text.push_str(&format!("\n[Command finished with exit code {}]", metadata.exit_code));
+        text.push_str(&format!(
+            "\n[Command finished with exit code {}]",
+            metadata.exit_code
+        ));
     }
     text
 }

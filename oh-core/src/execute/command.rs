@@ -13,7 +13,7 @@ use crate::id::SessionName;
 use crate::observation::{Observation, RunObservation};
 use crate::runtime::{
     Capability, Captured, Command, Exit, ExitReport, Follow, Outcome, OutputMode, OutputStream,
-    Pause, Process, ProcessEvent, Runtime, SandboxPath, Stdin, WaitsForInput,
+    Pause, Process, ProcessControl, ProcessEvent, Runtime, SandboxPath, Stdin, WaitsForInput,
 };
 use crate::terminal::TerminalText;
 
@@ -183,6 +183,7 @@ impl Dispatcher {
         session: &Option<SessionName>,
         command: &str,
     ) -> Result<Look> {
+        let _in_flight = InFlight::new(self, process.control());
         let (outcome, report) = loop {
             let Some(event) = process.next().await else {
                 return Err(Error::new(ErrorKind::Gone, "run").with_object(process.id().as_str()));
@@ -394,8 +395,24 @@ impl Prefixed for RunObservation {
     }
 }
 
+/// Names the process that is followed, as long as it is.
+struct InFlight<'a>(&'a Dispatcher);
+
+impl<'a> InFlight<'a> {
+    fn new(dispatcher: &'a Dispatcher, process: ProcessControl) -> Self {
+        dispatcher.set_in_flight(Some(process));
+        Self(dispatcher)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.set_in_flight(None);
+    }
+}
+
 /// Ends the process when the future that started it is dropped.
-struct EndOnDrop(Option<crate::runtime::ProcessControl>);
+struct EndOnDrop(Option<ProcessControl>);
 
 impl EndOnDrop {
     fn new(process: &Process, outlives_caller: bool) -> Self {

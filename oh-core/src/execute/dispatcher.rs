@@ -12,7 +12,7 @@ use crate::observation::{
     BrowseObservation, FailureObservation, NullObservation, Observation, RunPythonObservation,
     ThinkObservation,
 };
-use crate::runtime::{Browse, CaptureLimit, Position, PythonCell, Runtime};
+use crate::runtime::{Browse, CaptureLimit, Position, ProcessControl, PythonCell, Runtime};
 
 /// How actions are carried out where they leave it open.
 #[derive(Clone, Debug)]
@@ -93,6 +93,7 @@ pub struct Dispatcher {
     pub(super) options: DispatchOptions,
     pending: Mutex<BTreeMap<Option<SessionName>, Pending>>,
     tasks: Mutex<Vec<TaskItem>>,
+    in_flight: Mutex<Option<ProcessControl>>,
 }
 
 impl Dispatcher {
@@ -147,6 +148,22 @@ impl Dispatcher {
             _ => Ok(NullObservation::default().into()),
         };
         result.unwrap_or_else(|error| FailureObservation::from(&error).into())
+    }
+
+    /// Control of the command that [`execute`](Self::execute) follows at this moment, so that it
+    /// can be ended while its output so far is still delivered.
+    pub fn in_flight(&self) -> Option<ProcessControl> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn set_in_flight(&self, process: Option<ProcessControl>) {
+        *self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = process;
     }
 
     pub(super) fn pending(&self, session: &Option<SessionName>) -> Option<Pending> {

@@ -1,0 +1,155 @@
+//! The main job: a task goes in, a model asks for tool calls, the local runtime runs them in a
+//! fresh workspace, every step is an event in a durable log.
+//!
+//! `cargo run --example quickstart` plays a script, so it needs no key and no network.
+#![allow(clippy::print_stdout)]
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use oh_events::{DeltaItem, EventStream, SegmentStore};
+use oh_llm::{ChatModel, ChatRequest, Script, ScriptedModel, Transcript};
+use oh_runtime::action::MessageAction;
+use oh_runtime::event::Draft;
+use oh_runtime::message::Message;
+use oh_runtime::observation::FailureObservation;
+use oh_runtime::tool::{ToolSpec, builtin_spec};
+use oh_runtime::{
+    Action, AgentState, AgentTrigger, ErrorKind, Executor, LocalRuntime, Observation, RuntimeExt,
+    SessionId, Source, TerminalEscaper,
+};
+
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const TASK: &str = "write a Python script that prints the squares of 1 to 10, and run it";
+const INSTRUCTIONS: &str = "You work in a sandbox. Use the tools; call finish when you are done.";
+const MAX_STEPS: usize = 20;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let place = std::env::temp_dir().join(format!("oh-quickstart-{}", std::process::id()));
+    std::fs::create_dir_all(place.join("workspace"))?;
+
+    // Where actions run, where events are kept, and who turns the one into the other.
+    let runtime = Arc::new(LocalRuntime::builder(place.join("workspace")).start().await?);
+    let session = SessionId::new("quickstart")?;
+    let stream = EventStream::builder(SegmentStore::new(place.join("log"))).open(&session).await?;
+    let executor = tokio::spawn(Executor::builder(stream.clone(), runtime.clone()).build()?.run());
+    let live = tokio::spawn(show_live(stream.clone()));
+
+    let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
+    let model = choose_model(&task, &*runtime).await?;
+    println!("task: {task}\nmodel: {}\n", model.id());
+
+    stream.set_state(AgentTrigger::Loaded).await?;
+    stream.append(Source::User, MessageAction::new(task)).await?;
+    stream.set_state(AgentTrigger::UserMessage).await?;
+    let outcome = control(&stream, &*model).await;
+    if outcome.is_err() && stream.state() == AgentState::Running {
+        stream.set_state(AgentTrigger::Fail).await?;
+    }
+
+    println!("\nstate: {}", stream.state());
+    println!("event log: {}", place.join("log").display());
+    println!("workspace: {}", place.join("workspace").display());
+    stream.close().await?;
+    executor.await??;
+    live.await?;
+    runtime.shell("true").await?; // the runtime outlives its executor
+    oh_runtime::Runtime::close(&*runtime).await?;
+    outcome
+}
+
+/// The controller: asks the model, appends its actions, waits for their observations.
+async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
+    for _ in 0..MAX_STEPS {
+        let thinking = Instant::now();
+        let events = stream.read_all().await?;
+        let mut messages = vec![Message::system(INSTRUCTIONS)];
+        messages.extend(Transcript::from_events(events.iter().map(|event| &**event)));
+        let completion = model.complete(&ChatRequest::new(messages).tools(tools())).await?;
+        println!("model ({:.1?}): {}", thinking.elapsed(), completion.text());
+
+        for call in completion.tool_calls() {
+            let metadata = completion.tool_metadata(call);
+            let action = match Action::from_tool_call(call) {
+                Ok(action) => action,
+                Err(error) => {
+                    // What was wrong goes back to the model as the result of its call.
+                    let failure = FailureObservation::new(error.to_string(), ErrorKind::InvalidInput);
+                    let draft = Draft::new(Source::Environment, Observation::from(failure));
+                    stream.append_draft(draft.tool(metadata)).await?;
+                    continue;
+                }
+            };
+            if let Action::Finish(finish) = &action {
+                println!("finished: {}", finish.final_thought);
+                stream.append_draft(Draft::new(Source::Agent, action).tool(metadata)).await?;
+                stream.set_state(AgentTrigger::Finish).await?;
+                return Ok(());
+            }
+            let start = Instant::now();
+            println!("action: {} {}", call.name, call.arguments);
+            let draft = Draft::new(Source::Agent, action).tool(metadata);
+            let id = stream.append_draft(draft).await?;
+            let answer = stream.reply_to(id).await?;
+            if let Some(observation) = answer.body.as_observation() {
+                let first_line = observation.content().lines().next().unwrap_or("(no output)");
+                println!("{} ({:.1?}): {first_line}", observation.kind(), start.elapsed());
+            }
+        }
+        if completion.tool_calls().next().is_none() {
+            stream.append(Source::Agent, MessageAction::new(completion.text())).await?;
+            stream.set_state(AgentTrigger::AwaitInput).await?;
+            return Ok(());
+        }
+    }
+    Err(format!("not finished after {MAX_STEPS} steps").into())
+}
+
+fn tools() -> Vec<ToolSpec> {
+    ["execute_bash", "str_replace_editor", "think", "finish"]
+        .into_iter()
+        .filter_map(|name| builtin_spec(name).cloned())
+        .collect()
+}
+
+/// Shows output of commands while they run; a terminal must not act on what they print.
+async fn show_live(stream: EventStream) {
+    let mut deltas = stream.deltas();
+    let mut escaper = TerminalEscaper::new();
+    while let Some(item) = deltas.next().await {
+        match item {
+            DeltaItem::Delta(delta) => print!("{}", escaper.push(&delta.data)),
+            DeltaItem::Lost(bytes) => print!("[{bytes} bytes were not shown]"),
+            _ => {}
+        }
+        let _ = std::io::stdout().flush();
+    }
+}
+
+/// A scripted model for the task of this example. Clients of real models are not there yet.
+async fn choose_model(task: &str, runtime: &LocalRuntime) -> Result<Box<dyn ChatModel>> {
+    let asked = ["OH_LLM_BASE_URL", "OH_LLM_MODEL", "OH_LLM_API_KEY"]
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_some())
+        .collect::<Vec<_>>();
+    if !asked.is_empty() {
+        return Err(format!(
+            "{} set, but this version has no client for real models yet: unset them to play the \
+             script, or implement oh_llm::ChatModel for the client you have",
+            asked.join(", ")
+        )
+        .into());
+    }
+    if task != TASK {
+        return Err("the scripted model knows one task only; run the example without arguments".into());
+    }
+    let has_python = runtime.shell("command -v python3").await?.is_success();
+    let name = if has_python { "squares_python.json" } else { "squares_sh.json" };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
+    let script = std::fs::read_to_string(&path)?;
+    Ok(Box::new(ScriptedModel::new(Script::from_json(&script)?)))
+}
