@@ -145,6 +145,10 @@ impl<'a> Builder<'a> {
     }
 
     fn observation(&mut self, event: &'a Event, observation: &Observation) {
+        if let (Some(tool), None) = (&event.tool, event.cause) {
+            self.answer(tool);
+            return;
+        }
         let is_result = event
             .cause
             .is_some_and(|cause| self.called.contains(&cause));
