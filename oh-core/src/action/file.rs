@@ -207,10 +207,11 @@ impl FileOperation {
     /// A command line with the same meaning, for readers that know only commands.
     pub(crate) fn command_line(&self) -> String {
         match self {
-            Self::List { path, depth } => format!("find {} -maxdepth {depth}", quote(path)),
+            Self::List { path, depth } => format!("find {} -maxdepth {depth}", find_start(path)),
             Self::Stat { path } => format!("stat -- {}", quote(path)),
             Self::Glob { pattern, path } => {
-                format!("find {} -path {}", quote(path), quote(pattern))
+                let pattern = quote(&format!("*/{pattern}"));
+                format!("find {} -path {pattern}", find_start(path))
             }
             Self::Grep {
                 pattern,
@@ -249,6 +250,15 @@ impl FileOperation {
             } => [Some(pattern), Some(path), include.as_mut()],
             Self::Rename { from, to } => [Some(from), Some(to), None],
         }
+    }
+}
+
+/// A path that `find` cannot take for a part of its expression.
+fn find_start(path: &str) -> String {
+    if path.starts_with('/') {
+        quote(path)
+    } else {
+        quote(&format!("./{path}"))
     }
 }
 

@@ -88,6 +88,13 @@ fn a_file_operation_is_a_hidden_command_of_the_same_meaning_to_v0() {
     let json = value(&Draft::new(Source::Agent, FileAction::new(remove)));
     assert_eq!(json["args"]["command"], "rm -r -- 'a b'");
     assert_eq!(json["args"]["hidden"], true);
+
+    let list = FileOperation::List {
+        path: "-delete".to_owned(),
+        depth: 1,
+    };
+    let json = value(&Draft::new(Source::Agent, FileAction::new(list)));
+    assert_eq!(json["args"]["command"], "find ./-delete -maxdepth 1");
 }
 
 #[test]

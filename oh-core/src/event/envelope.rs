@@ -157,6 +157,22 @@ impl Draft {
         self
     }
 
+    /// Calls `visit` once with every text, as [`Event::visit_text`].
+    pub fn visit_text(&self, visit: &mut dyn FnMut(&str)) {
+        self.tool.texts(visit);
+        self.metrics.texts(visit);
+        self.body.texts(visit);
+        self.extra.texts(visit);
+    }
+
+    /// Calls `visit` once with every text, as [`Event::visit_text_mut`].
+    pub fn visit_text_mut(&mut self, visit: &mut dyn FnMut(&mut String)) {
+        self.tool.texts_mut(visit);
+        self.metrics.texts_mut(visit);
+        self.body.texts_mut(visit);
+        self.extra.texts_mut(visit);
+    }
+
     /// Makes it the entry of a log at `id`. The time of the draft, if any, is not used.
     pub fn into_event(self, id: EventId, time: Timestamp) -> Event {
         Event {
