@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use oh_core::edit::{Edit, EditOutput};
 use oh_core::{
-    Body, ByteStream, FileContent, FileMeta, LinkMode, ListOptions, Listing, ReadAs, ReadOptions,
-    ReadOutput, RemoveMode, RenameMode, Result, SandboxPath, WriteOptions,
+    Body, ByteStream, FileContent, FileMeta, GlobOutput, GlobQuery, GrepOutput, GrepQuery,
+    LinkMode, ListOptions, Listing, ReadAs, ReadOptions, ReadOutput, RemoveMode, RenameMode,
+    Result, SandboxPath, WriteOptions,
 };
 
 use super::call::Call;
@@ -184,6 +185,38 @@ impl LocalFiles {
     pub async fn list(&self, path: &SandboxPath, options: ListOptions) -> Result<Listing> {
         let (volume, path) = (Arc::clone(&self.volume), path.clone());
         blocking("list", move |stop| volume.list(&path, &options, stop)).await
+    }
+
+    /// Finds files and links by name, newest first.
+    ///
+    /// Ignore files count from the workspace down, in a git repository or not. Ignore files of
+    /// more than 1 MiB, and those of the user outside of the workspace, do not count. If a
+    /// directory may not be read, the output counts as truncated.
+    ///
+    /// # Errors
+    /// As [`Runtime::glob`](oh_core::Runtime::glob).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn glob(&self, query: GlobQuery) -> Result<GlobOutput> {
+        let volume = Arc::clone(&self.volume);
+        blocking("glob", move |stop| volume.glob(&query, stop)).await
+    }
+
+    /// Finds lines in files. Links are not followed, but for the root itself; ignore files count
+    /// as in [`glob`](Self::glob), but not for a root that is a file.
+    ///
+    /// Files that may not be read or hold a line of more than 64 MiB are left out, and the output
+    /// counts as truncated. Files with a UTF-16 byte-order mark are searched as text.
+    ///
+    /// # Errors
+    /// As [`Runtime::grep`](oh_core::Runtime::grep).
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn grep(&self, query: GrepQuery) -> Result<GrepOutput> {
+        let volume = Arc::clone(&self.volume);
+        blocking("grep", move |stop| volume.grep(&query, stop)).await
     }
 
     /// Removes a file, a link, a directory or a tree. The workspace and its parents are refused.

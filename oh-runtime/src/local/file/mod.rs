@@ -6,6 +6,8 @@ mod call;
 mod edit;
 mod facts;
 mod files;
+mod glob;
+mod grep;
 mod job;
 mod listing;
 mod open;
@@ -21,8 +23,8 @@ mod tests;
 mod text;
 mod tree;
 mod version;
-#[allow(dead_code)]
 mod volume;
+mod walk;
 mod write;
 
 pub use files::LocalFiles;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oh_core::edit::UndoHistory;
@@ -92,21 +92,6 @@ impl Volume {
     ) -> Result<std::os::fd::OwnedFd> {
         let place = self.locate(path, LinkMode::Follow, call)?;
         place.open_dir().map_err(|errno| call.errno(errno))
-    }
-
-    /// Where a descriptor of a directory leads now.
-    pub(super) fn real_path(&self, dir: &std::os::fd::OwnedFd, call: &Call) -> Result<PathBuf> {
-        use std::os::fd::AsRawFd;
-        let link = format!("/proc/self/fd/{}", dir.as_raw_fd());
-        let path = std::fs::read_link(link).map_err(|error| call.io(error))?;
-        let workspace = Path::new(self.workspace.as_str());
-        if self.scope == FileScope::Workspace && !path.starts_with(workspace) {
-            return Err(call.error(
-                ErrorKind::NotFound,
-                "the workspace was moved or removed since the start of the runtime",
-            ));
-        }
-        Ok(path)
     }
 
     /// Holds off other writers of this place among the callers of this runtime.

@@ -6,5 +6,6 @@ mod fixture;
 mod list;
 mod paths;
 mod read;
+mod search;
 mod text;
 mod write;
