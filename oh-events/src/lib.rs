@@ -1,1 +1,21 @@
-//! oh-events
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod blocking;
+mod clock;
+mod filter;
+mod hex;
+pub mod store;
+mod stream;
+
+pub use filter::Filter;
+pub use store::blob::{BlobStore, BlobWriter};
+pub use store::{
+    Damage, Direction, Durability, Encoded, EventLog, EventReader, EventStore, Holder, MemoryStore,
+    OpenReport, ReadRange, SegmentStore, Writer,
+};
+pub use stream::{
+    Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,
+    EventViewer, Events, Live, OutputMasker, OutputSink, Query, SinkOutput, SinkResult,
+    StateChange, Subscription,
+};

@@ -1,0 +1,11 @@
+//! Large contents of a session, kept apart from its events and named by them.
+
+mod blob_store;
+mod file;
+mod memory;
+mod room;
+
+pub use blob_store::{BlobStore, BlobWriter, MAX_READ_BYTES};
+pub use file::FileBlobStore;
+pub(crate) use file::SyncAtFinish;
+pub use memory::MemoryBlobStore;

@@ -1,0 +1,36 @@
+//! How many bytes the blobs of a session may take.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Debug)]
+pub(super) struct Room {
+    limit_bytes: u64,
+    used_bytes: AtomicU64,
+}
+
+impl Room {
+    pub(super) fn new(limit_bytes: u64, used_bytes: u64) -> Self {
+        Self {
+            limit_bytes,
+            used_bytes: AtomicU64::new(used_bytes),
+        }
+    }
+
+    /// Takes room for up to `wanted` bytes and returns for how many there was any.
+    pub(super) fn take(&self, wanted: usize) -> usize {
+        let mut granted = 0;
+        // Relaxed: a counter that orders nothing else.
+        let _ = self
+            .used_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                let free = self.limit_bytes.saturating_sub(used);
+                granted = usize::try_from(free).unwrap_or(usize::MAX).min(wanted);
+                Some(used.saturating_add(granted as u64))
+            });
+        granted
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.used_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+}

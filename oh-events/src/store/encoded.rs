@@ -1,0 +1,73 @@
+//! An event as a store sees it.
+
+use bytes::Bytes;
+use oh_core::{Error, ErrorKind, EventId, Result};
+use serde::Deserialize;
+
+/// An event in its written form: its id and one line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    id: EventId,
+    json: Bytes,
+}
+
+impl Encoded {
+    /// Largest event that stores take.
+    pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+
+    /// Wraps an encoded event. The JSON holds the same id under the key `id`.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the JSON holds a line feed,
+    /// [`TooLarge`](ErrorKind::TooLarge) above [`MAX_BYTES`](Self::MAX_BYTES).
+    pub fn new(id: EventId, json: impl Into<Bytes>) -> Result<Self> {
+        let json = json.into();
+        let refused = |kind, detail: &'static str| {
+            Err(Error::new(kind, "encode event")
+                .with_object(id.to_string())
+                .with_detail(detail))
+        };
+        if json.len() > Self::MAX_BYTES {
+            return refused(
+                ErrorKind::TooLarge,
+                "an event is at most 256 MiB, put large contents into a blob",
+            );
+        }
+        if json.contains(&b'\n') {
+            return refused(
+                ErrorKind::InvalidInput,
+                "the JSON of an event is one line without a line feed",
+            );
+        }
+        Ok(Self { id, json })
+    }
+
+    /// The id.
+    pub fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// The JSON.
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// The id that a JSON text holds under the key `id`.
+    pub(crate) fn id_in(json: &[u8]) -> Option<EventId> {
+        #[derive(Deserialize)]
+        struct OnlyId {
+            id: EventId,
+        }
+        // What this crate writes begins with the id; any other order is read as JSON.
+        if let Some(rest) = json.strip_prefix(b"{\"id\":") {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (digits, rest) = rest.split_at(digits);
+            if matches!(rest.first(), Some(b',' | b'}')) {
+                return std::str::from_utf8(digits).ok()?.parse().ok().map(EventId);
+            }
+        }
+        serde_json::from_slice::<OnlyId>(json)
+            .ok()
+            .map(|only| only.id)
+    }
+}

@@ -1,0 +1,26 @@
+//! Where events are kept: one log per session, as encoded lines.
+//!
+//! A store knows nothing of the meaning of events; [`EventStream`](crate::EventStream) encodes,
+//! masks and publishes them.
+
+pub mod blob;
+
+mod damage;
+mod encoded;
+mod event_store;
+mod holder;
+mod memory;
+mod read_range;
+mod report;
+mod segment;
+mod writer;
+
+pub use damage::Damage;
+pub use encoded::Encoded;
+pub use event_store::{EventLog, EventReader, EventStore};
+pub use holder::Holder;
+pub use memory::MemoryStore;
+pub use read_range::{Direction, ReadRange};
+pub use report::OpenReport;
+pub use segment::SegmentStore;
+pub use writer::{Durability, Writer};

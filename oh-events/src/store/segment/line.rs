@@ -1,0 +1,96 @@
+//! One line of a segment.
+
+/// Length of `<crc32 8 hex> <length 8 hex> `.
+pub(super) const HEADER_BYTES: usize = 18;
+
+/// What stands at a place of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parsed<'a> {
+    /// A whole line.
+    Line { json: &'a [u8], size: usize },
+    /// The beginning of a line that goes on after the bytes at hand: it needs this many in all.
+    Incomplete { size: usize },
+    /// Anything else.
+    Damaged,
+}
+
+/// Appends a line.
+pub(super) fn write(out: &mut Vec<u8>, json: &[u8]) {
+    let crc = crc32fast::hash(json);
+    // Lengths are checked by `Encoded`.
+    let len = u32::try_from(json.len()).unwrap_or(u32::MAX);
+    out.reserve(HEADER_BYTES + json.len() + 1);
+    push_hex(out, crc);
+    out.push(b' ');
+    push_hex(out, len);
+    out.push(b' ');
+    out.extend_from_slice(json);
+    out.push(b'\n');
+}
+
+/// Reads the line that the bytes begin with.
+pub(super) fn parse(bytes: &[u8], max_json_bytes: usize) -> Parsed<'_> {
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        return if could_be_header(bytes) {
+            Parsed::Incomplete { size: HEADER_BYTES }
+        } else {
+            Parsed::Damaged
+        };
+    };
+    let [crc @ .., b' ', _, _, _, _, _, _, _, _, b' '] = header else {
+        return Parsed::Damaged;
+    };
+    let [_, _, _, _, _, _, _, _, _, len @ .., _] = header;
+    let (Some(crc), Some(len)) = (hex(crc), hex(len)) else {
+        return Parsed::Damaged;
+    };
+    let len = len as usize;
+    if len > max_json_bytes {
+        return Parsed::Damaged;
+    }
+    let size = HEADER_BYTES + len + 1;
+    let (Some(json), Some(end)) = (
+        bytes.get(HEADER_BYTES..HEADER_BYTES + len),
+        bytes.get(size - 1),
+    ) else {
+        return Parsed::Incomplete { size };
+    };
+    if *end == b'\n' && crc32fast::hash(json) == crc {
+        Parsed::Line { json, size }
+    } else {
+        Parsed::Damaged
+    }
+}
+
+fn could_be_header(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().all(|(at, byte)| match at {
+        8 | 17 => *byte == b' ',
+        _ => digit(*byte).is_some(),
+    })
+}
+
+pub(super) fn push_hex(out: &mut Vec<u8>, number: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for shift in (0..8).rev() {
+        let digit = (number >> (shift * 4)) & 15;
+        out.extend(DIGITS.get(digit as usize));
+    }
+}
+
+/// Reads eight lower-case digits.
+pub(super) fn hex(digits: &[u8]) -> Option<u32> {
+    if digits.len() != 8 {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0, |number, byte| Some(number << 4 | digit(*byte)?))
+}
+
+fn digit(byte: u8) -> Option<u32> {
+    match byte {
+        b'0'..=b'9' => Some(u32::from(byte - b'0')),
+        b'a'..=b'f' => Some(u32::from(byte - b'a') + 10),
+        _ => None,
+    }
+}

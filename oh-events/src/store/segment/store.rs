@@ -1,0 +1,134 @@
+//! The store: a directory of session directories.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use oh_core::{Error, ErrorKind, Result, SessionId};
+
+use crate::blocking;
+use crate::store::blob::FileBlobStore;
+use crate::store::{EventLog, EventReader, EventStore, Writer};
+
+use super::log::SegmentLog;
+use super::view::SegmentReader;
+
+/// Keeps each session as append-only files in a directory of its own.
+///
+/// A line is `<crc32> <length> {json}`: readable with a pager, and proof against a write that was
+/// cut short. Dropping a log releases it; the system releases it when the process dies.
+///
+/// On a network file system the lock holds as far as that system honours `flock`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SegmentStore {
+    root: PathBuf,
+    segment_bytes: u64,
+    blob_bytes: u64,
+}
+
+impl SegmentStore {
+    /// Keeps sessions below a directory, which is created when the first one is opened.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            segment_bytes: 64 * 1024 * 1024,
+            blob_bytes: FileBlobStore::DEFAULT_BYTES,
+        }
+    }
+
+    /// Sets the size after which a new file is begun; 64 MiB by default.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// Sets how much the large contents of a session may take; 1 GiB by default.
+    #[must_use]
+    pub fn blob_bytes(mut self, bytes: u64) -> Self {
+        self.blob_bytes = bytes;
+        self
+    }
+
+    /// The directory that holds the log of a session.
+    pub fn directory(&self, session: &SessionId) -> PathBuf {
+        self.root.join(session.as_str())
+    }
+
+    fn list(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
+        const OPERATION: &str = "list sessions";
+        let failed =
+            |error| Error::io(OPERATION, error).with_object(self.root.display().to_string());
+        let entries = match self.root.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut sessions = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().into_string().ok();
+            if let Some(session) = name.and_then(|name| SessionId::new(name).ok())
+                && after.is_none_or(|after| session > *after)
+                && is_session(&entry.path())
+            {
+                sessions.push(session);
+            }
+        }
+        sessions.sort();
+        sessions.truncate(limit);
+        Ok(sessions)
+    }
+}
+
+fn is_session(directory: &Path) -> bool {
+    directory.join("lock").is_file()
+}
+
+#[async_trait]
+impl EventStore for SegmentStore {
+    async fn open(&self, session: &SessionId, writer: Writer) -> Result<Box<dyn EventLog>> {
+        let (store, session) = (self.clone(), session.clone());
+        blocking::run("open event log", move || {
+            let directory = store.directory(&session);
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&directory)
+                .map_err(|error| {
+                    Error::io("open event log", error).with_object(directory.display().to_string())
+                })?;
+            let log = SegmentLog::open(
+                directory,
+                &session,
+                &writer,
+                store.segment_bytes,
+                store.blob_bytes,
+            )?;
+            Ok(Box::new(log) as Box<dyn EventLog>)
+        })
+        .await
+    }
+
+    async fn view(&self, session: &SessionId) -> Result<Arc<dyn EventReader>> {
+        let (directory, session) = (self.directory(session), session.clone());
+        blocking::run("view event log", move || {
+            if !is_session(&directory) {
+                return Err(
+                    Error::new(ErrorKind::NotFound, "view event log").with_object(session.as_str())
+                );
+            }
+            let reader = SegmentReader::follow(directory)?;
+            Ok(Arc::new(reader) as Arc<dyn EventReader>)
+        })
+        .await
+    }
+
+    async fn sessions(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
+        let (store, after) = (self.clone(), after.cloned());
+        blocking::run("list sessions", move || store.list(after.as_ref(), limit)).await
+    }
+}

@@ -1,0 +1,341 @@
+//! The single writer: id, mask, persist, publish, in this order.
+
+use std::borrow::Cow;
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use bytes::Bytes;
+use oh_core::{Draft, Error, ErrorKind, Event, EventId, Result, SessionId, Timestamp, codec};
+use tokio::sync::{Notify, oneshot};
+
+use crate::store::{Encoded, EventLog};
+
+use super::hub::Hub;
+use super::secrets::Secrets;
+
+/// Bytes of JSON after which a batch is not made larger.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Largest number of events of a batch.
+const BATCH_EVENTS: usize = 256;
+
+/// What the handles of a stream share.
+///
+/// Whoever appends while no one writes becomes the writer of its own event; a store that need not
+/// wait is done at the first poll, and no task is woken. Everyone else leaves the event in the
+/// queue, which a task writes in batches: this is how many appends come to share one sync.
+pub(super) struct Core {
+    pub(super) session: SessionId,
+    pub(super) hub: Arc<Hub>,
+    pub(super) log: Box<dyn EventLog>,
+    pub(super) secrets: Arc<Secrets>,
+    /// Held while a change of the agent's state is checked and appended.
+    pub(super) state_gate: tokio::sync::Mutex<()>,
+    pub(super) claims: Arc<Mutex<HashSet<String>>>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    max_batch: usize,
+    queue: Mutex<Queue>,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Pending>,
+    /// Someone is writing and will look at the queue afterwards.
+    writing: bool,
+    closed: bool,
+}
+
+/// An event that has no id yet.
+struct Pending {
+    event: Arc<Event>,
+    /// Its JSON, without what comes before the end of the id.
+    json: String,
+    /// Absent for the event of the one that writes.
+    done: Option<oneshot::Sender<Result<EventId>>>,
+}
+
+enum Turn {
+    Write(Pending),
+    Wait(oneshot::Receiver<Result<EventId>>),
+}
+
+impl Core {
+    pub(super) fn new(
+        session: SessionId,
+        hub: Hub,
+        log: Box<dyn EventLog>,
+        secrets: Secrets,
+        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+        one_by_one: bool,
+    ) -> Self {
+        Self {
+            session,
+            hub: Arc::new(hub),
+            log,
+            secrets: Arc::new(secrets),
+            state_gate: tokio::sync::Mutex::new(()),
+            claims: Arc::default(),
+            clock,
+            max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
+            queue: Mutex::default(),
+            idle: Notify::new(),
+        }
+    }
+
+    pub(super) async fn append(self: &Arc<Self>, draft: Draft) -> Result<EventId> {
+        let pending = self.prepare(draft)?;
+        match self.enter(pending)? {
+            Turn::Write(pending) => self.write_own(pending).await,
+            Turn::Wait(done) => done.await.unwrap_or_else(|_| Err(self.interrupted())),
+        }
+    }
+
+    /// Takes no more events, and waits until those that came in are written.
+    pub(super) async fn close(&self) {
+        self.queue().closed = true;
+        loop {
+            let idle = self.idle.notified();
+            if !self.queue().writing {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    pub(super) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, "append event").with_object(self.session.as_str())
+    }
+
+    /// Masks and encodes.
+    fn prepare(&self, draft: Draft) -> Result<Pending> {
+        let next = self.hub.next();
+        if let Some(cause) = draft.cause
+            && cause.0 >= next
+        {
+            return Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
+                "the cause {cause} is no event of this log yet, which ends before {next}"
+            )));
+        }
+        let time = draft.time.clone().unwrap_or_else(|| (self.clock)());
+        let mut event = draft.into_event(EventId(0), time);
+        let masker = self.secrets.masker();
+        if !masker.is_empty() {
+            event.visit_text_mut(&mut |text| {
+                if let Cow::Owned(masked) = masker.mask(text) {
+                    *text = masked;
+                }
+            });
+        }
+        let mut json = codec::encode_event(&event);
+        if !json.starts_with(WITHOUT_ID) {
+            return Err(self
+                .error(ErrorKind::Internal)
+                .with_detail("the event has no JSON form"));
+        }
+        json.drain(..WITHOUT_ID.len());
+        // The same limits as with an id, before an id is given.
+        Encoded::new(EventId(u64::MAX), with_id(EventId(u64::MAX), &json))?;
+        Ok(Pending {
+            event: Arc::new(event),
+            json,
+            done: None,
+        })
+    }
+
+    fn enter(&self, mut pending: Pending) -> Result<Turn> {
+        let mut queue = self.queue();
+        if queue.closed {
+            return Err(self
+                .error(ErrorKind::Gone)
+                .with_detail("the stream was closed"));
+        }
+        if !queue.writing {
+            queue.writing = true;
+            return Ok(Turn::Write(pending));
+        }
+        let (done, wait) = oneshot::channel();
+        pending.done = Some(done);
+        queue.waiting.push_back(pending);
+        Ok(Turn::Wait(wait))
+    }
+
+    /// Writes the event of this call. What takes longer than one poll goes on in a task, so that
+    /// a caller that gives up leaves nothing half done.
+    async fn write_own(self: &Arc<Self>, pending: Pending) -> Result<EventId> {
+        let mut turn = WritersTurn::new(self);
+        let mut write = Box::pin(Arc::clone(self).write(vec![pending]));
+        let polled = poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
+        if let Poll::Ready(result) = polled {
+            if turn.goes_on() {
+                spawn(turn.write_queue()).await;
+            }
+            return result;
+        }
+        let (done, wait) = oneshot::channel();
+        let rest = async move {
+            // The caller may have gone.
+            let _ = done.send(write.await);
+            if turn.goes_on() {
+                turn.write_queue().await;
+            }
+        };
+        spawn(rest).await;
+        wait.await.unwrap_or_else(|_| Err(self.interrupted()))
+    }
+
+    fn take_batch(&self) -> Vec<Pending> {
+        let mut queue = self.queue();
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < self.max_batch && bytes < BATCH_BYTES {
+            let Some(pending) = queue.waiting.pop_front() else {
+                break;
+            };
+            bytes += pending.json.len();
+            batch.push(pending);
+        }
+        batch
+    }
+
+    /// Gives ids, persists, publishes, answers; returns the first id.
+    async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
+        let first = EventId(self.hub.next());
+        let mut encoded = Vec::with_capacity(batch.len());
+        for (pending, id) in batch.iter().zip(first.0..) {
+            encoded.push(Encoded::new(
+                EventId(id),
+                with_id(EventId(id), &pending.json),
+            ));
+        }
+        let encoded: Result<Vec<_>> = encoded.into_iter().collect();
+        let written = match &encoded {
+            Ok(encoded) => self.log.append(first, self.log.epoch(), encoded).await,
+            Err(error) => Err(Error::new(error.kind(), "append event")),
+        };
+        if let Err(error) = written {
+            let error = Arc::new(error);
+            for done in batch.into_iter().filter_map(|pending| pending.done) {
+                let _ = done.send(Err(share(&error)));
+            }
+            return Err(share(&error));
+        }
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut events = Vec::with_capacity(batch.len());
+        for (mut pending, id) in batch.into_iter().zip(first.0..) {
+            // No one else has it yet, so that nothing is copied.
+            Arc::make_mut(&mut pending.event).id = EventId(id);
+            events.push((pending.event, pending.json.len()));
+            answers.push(pending.done.map(|done| (done, EventId(id))));
+        }
+        self.hub.publish(events);
+        for (done, id) in answers.into_iter().flatten() {
+            let _ = done.send(Ok(id));
+        }
+        Ok(first)
+    }
+
+    fn interrupted(&self) -> Error {
+        self.error(ErrorKind::OutcomeUnknown)
+            .with_detail("the runtime that wrote the event was shut down")
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to write, until the queue is empty. Dropped before (by a panic, or with the runtime
+/// that ran it), it answers those who wait instead of leaving them waiting.
+struct WritersTurn {
+    core: Arc<Core>,
+    over: bool,
+}
+
+impl WritersTurn {
+    fn new(core: &Arc<Core>) -> Self {
+        Self {
+            core: Arc::clone(core),
+            over: false,
+        }
+    }
+
+    /// Whether the queue holds events; if not, the turn is over.
+    fn goes_on(&mut self) -> bool {
+        let mut queue = self.core.queue();
+        if queue.waiting.is_empty() {
+            queue.writing = false;
+            self.over = true;
+            self.core.idle.notify_waiters();
+        }
+        !self.over
+    }
+
+    async fn write_queue(mut self) {
+        while self.goes_on() {
+            let batch = self.core.take_batch();
+            // Each event of the batch has its own answer.
+            let _ = Arc::clone(&self.core).write(batch).await;
+        }
+    }
+}
+
+impl Drop for WritersTurn {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut queue = self.core.queue();
+            queue.writing = false;
+            queue.waiting.clear();
+            self.core.idle.notify_waiters();
+        }
+    }
+}
+
+/// Runs it beside the caller, or in it where there is no runtime. It ends with the queue.
+async fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(work)),
+        Err(_) => Box::pin(work).await,
+    }
+}
+
+/// How the JSON of an event without an id begins.
+const WITHOUT_ID: &str = "{\"id\":0";
+
+fn with_id(id: EventId, rest: &str) -> Bytes {
+    let mut json = String::with_capacity(rest.len() + 26);
+    json.push_str("{\"id\":");
+    json.push_str(&id.to_string());
+    json.push_str(rest);
+    json.into()
+}
+
+/// The same error for each event of a batch.
+fn share(error: &Arc<Error>) -> Error {
+    let mut copy = Error::new(error.kind(), error.operation().to_owned());
+    if let Some(object) = error.object() {
+        copy = copy.with_object(object);
+    }
+    if let Some(detail) = error.detail() {
+        copy = copy.with_detail(detail.to_owned());
+    }
+    copy.with_source(Arc::clone(error))
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.hub.close();
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("session", &self.session)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}

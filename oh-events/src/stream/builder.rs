@@ -1,0 +1,130 @@
+//! Opening a stream.
+
+use std::fmt;
+use std::sync::Arc;
+
+use oh_core::secret::Masker;
+use oh_core::{Result, SessionId, Timestamp};
+
+use crate::clock;
+use crate::store::{Durability, EventStore, Writer};
+
+use super::append::Core;
+use super::delta::DeltaHub;
+use super::event_stream::EventStream;
+use super::hub::Hub;
+use super::ring::Ring;
+use super::secrets::Secrets;
+use super::state::last_state;
+
+type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Options of an [`EventStream`].
+#[must_use = "a stream is opened by `open`"]
+pub struct EventStreamBuilder {
+    store: Arc<dyn EventStore>,
+    session: SessionId,
+    name: String,
+    masker: Masker,
+    clock: Clock,
+    durability: Durability,
+    ring_events: usize,
+    ring_bytes: usize,
+    delta_bytes: usize,
+}
+
+impl EventStreamBuilder {
+    pub(super) fn new(store: Arc<dyn EventStore>, session: SessionId) -> Self {
+        Self {
+            store,
+            session,
+            name: "event stream".to_owned(),
+            masker: Masker::default(),
+            clock: Box::new(clock::now),
+            durability: Durability::default(),
+            ring_events: 1024,
+            ring_bytes: 8 * 1024 * 1024,
+            delta_bytes: 4 * 1024 * 1024,
+        }
+    }
+
+    /// Names the writer, for whoever finds the log taken.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the secrets that are masked from the start; none by default.
+    pub fn masker(mut self, masker: Masker) -> Self {
+        self.masker = masker;
+        self
+    }
+
+    /// Sets the clock; the system's by default.
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets when an append returns; see [`Durability::default`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets how many of the latest events stay in memory for followers; 1024 by default.
+    pub fn ring_events(mut self, events: usize) -> Self {
+        self.ring_events = events;
+        self
+    }
+
+    /// Sets how many bytes of JSON the events in memory may have; 8 MiB by default. The latest
+    /// event stays in any case.
+    pub fn ring_bytes(mut self, bytes: usize) -> Self {
+        self.ring_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes of live fragments wait for slow followers; 4 MiB by default.
+    pub fn delta_bytes(mut self, bytes: usize) -> Self {
+        self.delta_bytes = bytes;
+        self
+    }
+
+    /// Opens the log, or creates it, and becomes its one writer.
+    ///
+    /// # Errors
+    /// [`Conflict`](oh_core::ErrorKind::Conflict) if another writer holds the log; the kinds of
+    /// the store.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the log closed, possibly created.
+    pub async fn open(self) -> Result<EventStream> {
+        let writer = Writer::new(self.name).durability(self.durability);
+        let log = self.store.open(&self.session, writer).await?;
+        let (reader, next) = (log.reader(), log.next());
+        let state = last_state(&reader, next).await?;
+        let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
+        let core = Core::new(
+            self.session,
+            Hub::new(reader, ring, state),
+            log,
+            Secrets::new(self.masker),
+            self.clock,
+            self.durability == Durability::Each,
+        );
+        Ok(EventStream::new(core, DeltaHub::new(self.delta_bytes)))
+    }
+}
+
+impl fmt::Debug for EventStreamBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStreamBuilder")
+            .field("store", &self.store)
+            .field("session", &self.session)
+            .field("name", &self.name)
+            .field("masker", &self.masker)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,32 @@
+//! The event stream: one writer, any number of followers.
+
+mod append;
+mod builder;
+mod claim;
+mod delta;
+mod event_stream;
+mod events;
+mod hub;
+mod page;
+mod query;
+mod ring;
+mod secrets;
+mod sink;
+mod state;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod viewer;
+mod waiters;
+
+pub use builder::EventStreamBuilder;
+pub use claim::Claim;
+pub use delta::{Delta, DeltaChannel, DeltaSubscription, Live};
+pub use event_stream::EventStream;
+pub use events::Events;
+pub use query::Query;
+pub use secrets::OutputMasker;
+pub use sink::{OutputSink, SinkOutput, SinkResult};
+pub use state::StateChange;
+pub use subscription::{Cursor, Subscription};
+pub use viewer::EventViewer;

@@ -1,0 +1,245 @@
+//! Output of a command on its way to the log: masked, shown live, kept whole, captured in part.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use oh_core::secret::Edge;
+use oh_core::{BlobRef, Capture, CaptureLimit, Captured, Error, EventId, Gap, OutputStream};
+
+use crate::store::blob::{BlobStore, BlobWriter};
+
+use super::delta::{Delta, DeltaHub};
+use super::secrets::OutputMasker;
+
+/// Bytes that are gathered before they are handed to a blob.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Takes the output of one command, as it comes, and masks it before anything else is done.
+///
+/// What comes out of the masker goes three ways: to live followers, to a blob that holds all of
+/// it, and to a head and a tail for the observation. Output that fits into head and tail needs no
+/// blob.
+#[must_use = "the output is lost without `finish`"]
+pub struct OutputSink {
+    cause: EventId,
+    deltas: Arc<DeltaHub>,
+    blobs: Option<Arc<dyn BlobStore>>,
+    stdout: Side,
+    stderr: Side,
+}
+
+/// One of the two streams.
+struct Side {
+    stream: OutputStream,
+    masker: OutputMasker,
+    capture: Capture,
+    /// Bytes that head and tail hold together.
+    captured_bytes: u64,
+    /// Masked bytes so far.
+    at: u64,
+    /// Masked bytes that are not in the blob yet.
+    pending: BytesMut,
+    blob: Blob,
+}
+
+enum Blob {
+    /// Head and tail hold everything.
+    NotNeeded,
+    Open(Box<dyn BlobWriter>),
+    /// There is none.
+    Missing(Option<Error>),
+}
+
+/// What a command wrote, masked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SinkResult {
+    /// Standard output.
+    pub stdout: SinkOutput,
+    /// Standard error.
+    pub stderr: SinkOutput,
+}
+
+/// What a command wrote to one stream, masked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SinkOutput {
+    /// Head and tail; positions and counts are those of the masked output.
+    pub captured: Captured,
+    /// All of it, where head and tail do not hold it.
+    pub blob: Option<BlobRef>,
+    /// Why a blob is missing or incomplete, other than for want of room.
+    pub blob_error: Option<Error>,
+}
+
+impl OutputSink {
+    pub(super) fn new(
+        cause: EventId,
+        limit: CaptureLimit,
+        deltas: Arc<DeltaHub>,
+        blobs: Option<Arc<dyn BlobStore>>,
+        masker: impl Fn() -> OutputMasker,
+    ) -> Self {
+        Self {
+            cause,
+            deltas,
+            blobs,
+            stdout: Side::new(OutputStream::Stdout, masker(), limit),
+            stderr: Side::new(OutputStream::Stderr, masker(), limit),
+        }
+    }
+
+    /// Takes the next bytes of a stream.
+    ///
+    /// # Cancel safety
+    /// The bytes of a dropped call can be missing in the blob.
+    pub async fn push(&mut self, stream: OutputStream, data: Bytes) {
+        let side = self.side(stream);
+        let masked = side.masker.push(data);
+        self.take(stream, masked).await;
+    }
+
+    /// Notes bytes that the runtime lost. A secret that is cut by the gap is hidden before it.
+    ///
+    /// # Cancel safety
+    /// As for [`push`](Self::push).
+    pub async fn gap(&mut self, gap: Gap) {
+        let rest = self.side(gap.stream).masker.finish(Edge::Cut);
+        self.take(gap.stream, rest).await;
+        let side = self.side(gap.stream);
+        let len = gap.to.saturating_sub(gap.from);
+        side.capture.gap(Gap {
+            stream: gap.stream,
+            from: side.at,
+            to: side.at.saturating_add(len),
+        });
+    }
+
+    /// Ends both streams. At a cut (a command that was ended, or that goes on), the beginning of
+    /// a secret is hidden too.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves an unnamed blob.
+    pub async fn finish(mut self, end: Edge) -> SinkResult {
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
+            let rest = self.side(stream).masker.finish(end);
+            self.take(stream, rest).await;
+        }
+        SinkResult {
+            stdout: self.stdout.finish().await,
+            stderr: self.stderr.finish().await,
+        }
+    }
+
+    fn side(&mut self, stream: OutputStream) -> &mut Side {
+        match stream {
+            OutputStream::Stdout => &mut self.stdout,
+            OutputStream::Stderr => &mut self.stderr,
+        }
+    }
+
+    async fn take(&mut self, stream: OutputStream, masked: Bytes) {
+        if masked.is_empty() {
+            return;
+        }
+        let blobs = self.blobs.clone();
+        let (cause, deltas) = (self.cause, Arc::clone(&self.deltas));
+        let side = self.side(stream);
+        deltas.publish(Delta::new(cause, stream, side.at, masked.clone()));
+        side.capture.push(&masked);
+        side.at += masked.len() as u64;
+        side.keep(masked, blobs.as_deref()).await;
+    }
+}
+
+impl Side {
+    fn new(stream: OutputStream, masker: OutputMasker, limit: CaptureLimit) -> Self {
+        Self {
+            stream,
+            masker,
+            capture: Capture::new(limit),
+            captured_bytes: (limit.head_bytes as u64).saturating_add(limit.tail_bytes as u64),
+            at: 0,
+            pending: BytesMut::new(),
+            blob: Blob::NotNeeded,
+        }
+    }
+
+    async fn keep(&mut self, masked: Bytes, blobs: Option<&dyn BlobStore>) {
+        if matches!(self.blob, Blob::Missing(_)) {
+            return;
+        }
+        self.pending.extend_from_slice(&masked);
+        if matches!(self.blob, Blob::NotNeeded) {
+            if self.at <= self.captured_bytes {
+                return;
+            }
+            self.blob = match blobs {
+                None => Blob::Missing(None),
+                Some(blobs) => match blobs.create().await {
+                    Ok(writer) => Blob::Open(writer),
+                    Err(error) => Blob::Missing(Some(error)),
+                },
+            };
+        }
+        match &mut self.blob {
+            Blob::Missing(_) => self.pending = BytesMut::new(),
+            Blob::Open(writer) if self.pending.len() >= PIECE_BYTES => {
+                let piece = std::mem::take(&mut self.pending).freeze();
+                // The blob is cut there; `finish` says so.
+                if let Err(error) = writer.write(piece).await {
+                    tracing::warn!(%error, "an output is not kept whole");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn finish(mut self) -> SinkOutput {
+        let mut output = SinkOutput {
+            captured: self.capture.finish(),
+            blob: None,
+            blob_error: None,
+        };
+        match &mut self.blob {
+            Blob::NotNeeded => {}
+            Blob::Missing(error) => output.blob_error = error.take(),
+            Blob::Open(writer) => {
+                let last = self.pending.split().freeze();
+                let mut result = writer.write(last).await;
+                let mut finished = writer.finish().await;
+                if let Err(error) = finished {
+                    // The failure of the last piece; what was written before it can be named.
+                    result = result.and(Err(error));
+                    finished = writer.finish().await;
+                }
+                output.blob_error = result.err();
+                match finished {
+                    Ok(blob) => output.blob = Some(blob),
+                    Err(error) => output.blob_error = Some(error),
+                }
+            }
+        }
+        output
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side")
+            .field("stream", &self.stream)
+            .field("bytes", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OutputSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputSink")
+            .field("cause", &self.cause)
+            .field("stdout", &self.stdout)
+            .field("stderr", &self.stderr)
+            .finish_non_exhaustive()
+    }
+}

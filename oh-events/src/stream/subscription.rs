@@ -1,0 +1,180 @@
+//! Followers, each with a place of its own.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use oh_core::{Event, EventId, Result};
+
+use crate::filter::Filter;
+use crate::store::{Damage, EventReader, ReadRange};
+
+use super::hub::{Hub, Taken};
+use super::page::{self, Reading};
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cursor {
+    /// At the first event of the log.
+    Start,
+    /// At this id; one that is not there yet is waited for.
+    From(EventId),
+    /// At the first event that is published after the call.
+    Live,
+}
+
+/// Events in the order of their ids, those of the past first, without gap or duplicate.
+///
+/// It ends after the last event of a stream that was closed or whose last handle was dropped. An
+/// error does not end it: after [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the
+/// [`Damage`], after any other it tries the same place again.
+///
+/// One that is not read holds up no one and takes no memory; it reads from the store what has left
+/// memory meanwhile.
+#[must_use = "a subscription yields events when it is polled"]
+pub struct Subscription {
+    place: Place,
+    next: u64,
+    ready: VecDeque<Arc<Event>>,
+    reading: Option<Reading>,
+    filter: Filter,
+}
+
+enum Place {
+    /// Beside the writer.
+    Live { hub: Arc<Hub>, key: u64 },
+    /// On a log that someone else may write.
+    View(Arc<dyn EventReader>),
+}
+
+impl Subscription {
+    pub(super) fn live(hub: &Arc<Hub>, cursor: Cursor) -> Self {
+        let (key, next) = hub.enter();
+        let hub = Arc::clone(hub);
+        Self::new(Place::Live { hub, key }, cursor, next)
+    }
+
+    pub(super) fn view(reader: Arc<dyn EventReader>, cursor: Cursor) -> Self {
+        let next = reader.next().0;
+        Self::new(Place::View(reader), cursor, next)
+    }
+
+    fn new(place: Place, cursor: Cursor, next: u64) -> Self {
+        Self {
+            place,
+            next: match cursor {
+                Cursor::Start => 0,
+                Cursor::From(id) => id.0,
+                Cursor::Live => next,
+            },
+            ready: VecDeque::new(),
+            reading: None,
+            filter: Filter::default(),
+        }
+    }
+
+    /// Yields only these events from now on.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Id of the event that this subscription comes to next, wanted or not.
+    pub fn position(&self) -> EventId {
+        let ready = self.ready.front().map(|event| event.id);
+        ready.unwrap_or(EventId(self.next))
+    }
+
+    /// The next event; `None` at the end. The same as [`Stream::poll_next`].
+    ///
+    /// # Errors
+    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) for events that cannot be read; the kinds of the
+    /// store.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses no event.
+    pub async fn next(&mut self) -> Option<Result<Arc<Event>>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    fn take_page(&mut self, page: Result<Vec<Arc<Event>>>) -> Result<()> {
+        match page {
+            Ok(page) => {
+                if let Some(last) = page.last() {
+                    self.next = last.id.next().0;
+                }
+                self.ready.extend(page);
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(damage) = Damage::of(&error) {
+                    self.next = damage.to.0.max(self.next.saturating_add(1));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Arc<Event>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            while let Some(event) = this.ready.pop_front() {
+                if this.filter.matches(&event) {
+                    return Poll::Ready(Some(Ok(event)));
+                }
+            }
+            if let Some(reading) = &mut this.reading {
+                let page = ready!(reading.as_mut().poll(context));
+                this.reading = None;
+                if let Err(error) = this.take_page(page) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                continue;
+            }
+            let from = EventId(this.next);
+            match &this.place {
+                Place::View(reader) => {
+                    let range = ReadRange::new(from, EventId(u64::MAX));
+                    this.reading = Some(page::follow(Arc::clone(reader), range));
+                }
+                Place::Live { hub, key } => match hub.take(*key, this.next, context) {
+                    Taken::Events(events) => {
+                        this.next += events.len() as u64;
+                        this.ready.extend(events);
+                    }
+                    Taken::InStore { to } => {
+                        let range = ReadRange::new(from, EventId(to));
+                        this.reading = Some(page::read(Arc::clone(&hub.reader), range));
+                    }
+                    Taken::Wait => return Poll::Pending,
+                    Taken::End => return Poll::Ready(None),
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Place::Live { hub, key } = &self.place {
+            hub.leave(*key);
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("position", &self.position())
+            .field("filter", &self.filter)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Looking at a log without writing it.
+
+use std::sync::Arc;
+
+use oh_core::{Event, EventId, Result, SessionId};
+
+use crate::store::blob::BlobStore;
+use crate::store::{EventReader, EventStore};
+
+use super::events::Events;
+use super::query::Query;
+use super::subscription::{Cursor, Subscription};
+
+/// Reads and follows the log of a session, whether or not someone writes it: in this process or
+/// in another. Cheap to clone.
+///
+/// Beside an [`EventStream`](crate::EventStream) of the same process its own subscriptions are the
+/// better ones. A viewer sees an event when it is written, which can be a moment before the
+/// writer's durability is met.
+#[derive(Clone, Debug)]
+pub struct EventViewer {
+    reader: Arc<dyn EventReader>,
+}
+
+impl EventViewer {
+    /// Opens the log of a session for reading.
+    ///
+    /// # Errors
+    /// [`NotFound`](oh_core::ErrorKind::NotFound) if there is none; the kinds of the store.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn open(store: &dyn EventStore, session: &SessionId) -> Result<Self> {
+        let reader = store.view(session).await?;
+        Ok(Self { reader })
+    }
+
+    /// Id after the newest event that was seen.
+    pub fn next(&self) -> EventId {
+        self.reader.next()
+    }
+
+    /// Follows the log from a place. The subscription never ends, as another writer can come.
+    pub fn subscribe(&self, from: Cursor) -> Subscription {
+        Subscription::view(Arc::clone(&self.reader), from)
+    }
+
+    /// Reads what is there, page by page.
+    pub fn events(&self, query: Query) -> Events {
+        Events::new(Arc::clone(&self.reader), query, self.next())
+    }
+
+    /// Reads what is there into memory.
+    ///
+    /// # Errors
+    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) at the first event that cannot be read;
+    /// [`events`](Self::events) goes on behind it.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn read(&self, query: Query) -> Result<Vec<Arc<Event>>> {
+        self.events(query).collect().await
+    }
+
+    /// The large contents of the session, or `None` if the store has none.
+    pub fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
+        self.reader.blobs()
+    }
+}
