@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use oh_events::{DeltaItem, EventStream, SegmentStore};
+use oh_events::{EventStream, Live, Query, SegmentStore};
 use oh_llm::{ChatModel, ChatRequest, Script, ScriptedModel, Transcript};
 use oh_runtime::action::MessageAction;
 use oh_runtime::event::Draft;
@@ -33,10 +33,20 @@ async fn main() -> Result<()> {
     std::fs::create_dir_all(place.join("workspace"))?;
 
     // Where actions run, where events are kept, and who turns the one into the other.
-    let runtime = Arc::new(LocalRuntime::builder(place.join("workspace")).start().await?);
+    let runtime = Arc::new(
+        LocalRuntime::builder(place.join("workspace"))
+            .start()
+            .await?,
+    );
     let session = SessionId::new("quickstart")?;
-    let stream = EventStream::builder(SegmentStore::new(place.join("log"))).open(&session).await?;
-    let executor = tokio::spawn(Executor::builder(stream.clone(), runtime.clone()).build()?.run());
+    let stream = EventStream::builder(SegmentStore::new(place.join("log")), session)
+        .open()
+        .await?;
+    let executor = tokio::spawn(
+        Executor::builder(stream.clone(), runtime.clone())
+            .build()?
+            .run(),
+    );
     let live = tokio::spawn(show_live(stream.clone()));
 
     let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
@@ -44,7 +54,9 @@ async fn main() -> Result<()> {
     println!("task: {task}\nmodel: {}\n", model.id());
 
     stream.set_state(AgentTrigger::Loaded).await?;
-    stream.append(Source::User, MessageAction::new(task)).await?;
+    stream
+        .append(Source::User, MessageAction::new(task))
+        .await?;
     stream.set_state(AgentTrigger::UserMessage).await?;
     let outcome = control(&stream, &*model).await;
     if outcome.is_err() && stream.state() == AgentState::Running {
@@ -66,10 +78,12 @@ async fn main() -> Result<()> {
 async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
     for _ in 0..MAX_STEPS {
         let thinking = Instant::now();
-        let events = stream.read_all().await?;
+        let events = stream.read(Query::default()).await?;
         let mut messages = vec![Message::system(INSTRUCTIONS)];
         messages.extend(Transcript::from_events(events.iter().map(|event| &**event)));
-        let completion = model.complete(&ChatRequest::new(messages).tools(tools())).await?;
+        let completion = model
+            .complete(&ChatRequest::new(messages).tools(tools()))
+            .await?;
         println!("model ({:.1?}): {}", thinking.elapsed(), completion.text());
 
         for call in completion.tool_calls() {
@@ -78,7 +92,8 @@ async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
                 Ok(action) => action,
                 Err(error) => {
                     // What was wrong goes back to the model as the result of its call.
-                    let failure = FailureObservation::new(error.to_string(), ErrorKind::InvalidInput);
+                    let failure =
+                        FailureObservation::new(error.to_string(), ErrorKind::InvalidInput);
                     let draft = Draft::new(Source::Environment, Observation::from(failure));
                     stream.append_draft(draft.tool(metadata)).await?;
                     continue;
@@ -86,7 +101,9 @@ async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
             };
             if let Action::Finish(finish) = &action {
                 println!("finished: {}", finish.final_thought);
-                stream.append_draft(Draft::new(Source::Agent, action).tool(metadata)).await?;
+                stream
+                    .append_draft(Draft::new(Source::Agent, action).tool(metadata))
+                    .await?;
                 stream.set_state(AgentTrigger::Finish).await?;
                 return Ok(());
             }
@@ -96,12 +113,22 @@ async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
             let id = stream.append_draft(draft).await?;
             let answer = stream.reply_to(id).await?;
             if let Some(observation) = answer.body.as_observation() {
-                let first_line = observation.content().lines().next().unwrap_or("(no output)");
-                println!("{} ({:.1?}): {first_line}", observation.kind(), start.elapsed());
+                let first_line = observation
+                    .content()
+                    .lines()
+                    .next()
+                    .unwrap_or("(no output)");
+                println!(
+                    "{} ({:.1?}): {first_line}",
+                    observation.kind(),
+                    start.elapsed()
+                );
             }
         }
         if completion.tool_calls().next().is_none() {
-            stream.append(Source::Agent, MessageAction::new(completion.text())).await?;
+            stream
+                .append(Source::Agent, MessageAction::new(completion.text()))
+                .await?;
             stream.set_state(AgentTrigger::AwaitInput).await?;
             return Ok(());
         }
@@ -122,8 +149,8 @@ async fn show_live(stream: EventStream) {
     let mut escaper = TerminalEscaper::new();
     while let Some(item) = deltas.next().await {
         match item {
-            DeltaItem::Delta(delta) => print!("{}", escaper.push(&delta.data)),
-            DeltaItem::Lost(bytes) => print!("[{bytes} bytes were not shown]"),
+            Live::Delta(delta) => print!("{}", escaper.push(&delta.data)),
+            Live::Lost { bytes, .. } => print!("[{bytes} bytes were not shown]"),
             _ => {}
         }
         let _ = std::io::stdout().flush();
@@ -145,11 +172,19 @@ async fn choose_model(task: &str, runtime: &LocalRuntime) -> Result<Box<dyn Chat
         .into());
     }
     if task != TASK {
-        return Err("the scripted model knows one task only; run the example without arguments".into());
+        return Err(
+            "the scripted model knows one task only; run the example without arguments".into(),
+        );
     }
     let has_python = runtime.shell("command -v python3").await?.is_success();
-    let name = if has_python { "squares_python.json" } else { "squares_sh.json" };
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
+    let name = if has_python {
+        "squares_python.json"
+    } else {
+        "squares_sh.json"
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts")
+        .join(name);
     let script = std::fs::read_to_string(&path)?;
     Ok(Box::new(ScriptedModel::new(Script::from_json(&script)?)))
 }

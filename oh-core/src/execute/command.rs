@@ -15,6 +15,7 @@ use crate::runtime::{
     Capability, Captured, Command, Exit, ExitReport, Follow, Outcome, OutputMode, OutputStream,
     Pause, Process, ProcessControl, ProcessEvent, Runtime, SandboxPath, Stdin, WaitsForInput,
 };
+use crate::secret::Edge;
 use crate::terminal::TerminalText;
 
 /// What one look at a process brought.
@@ -191,7 +192,7 @@ impl Dispatcher {
             match event? {
                 ProcessEvent::Stdout { data, .. } => tap.push(OutputStream::Stdout, data).await,
                 ProcessEvent::Stderr { data, .. } => tap.push(OutputStream::Stderr, data).await,
-                ProcessEvent::Gap(gap) => tap.gap(gap),
+                ProcessEvent::Gap(gap) => tap.gap(gap).await,
                 ProcessEvent::Quiet { input } => {
                     break (
                         Outcome::Running {
@@ -216,7 +217,11 @@ impl Dispatcher {
                 ProcessEvent::Started { .. } | ProcessEvent::Closed => {}
             }
         };
-        let output = tap.finish().await;
+        let end = match &outcome {
+            Outcome::Exited(Exit::Code(_) | Exit::Signal(_)) => Edge::Whole,
+            _ => Edge::Cut,
+        };
+        let output = tap.finish(end).await;
         let goes_on = report.is_none().then(|| Pending {
             process: process.id().clone(),
             command: command.to_owned(),

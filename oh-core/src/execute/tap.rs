@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::event::BlobRef;
 use crate::runtime::{Capture, CaptureLimit, Captured, Gap, OutputStream};
+use crate::secret::Edge;
 
 /// Takes the output of one command as it arrives and keeps what the observation needs.
 ///
@@ -17,9 +18,10 @@ pub trait OutputTap: fmt::Debug + Send {
     /// Takes the next bytes of a stream.
     async fn push(&mut self, stream: OutputStream, data: Bytes);
     /// Notes a stretch that was lost.
-    fn gap(&mut self, gap: Gap);
-    /// Ends the output and hands over what was kept.
-    async fn finish(&mut self) -> TapOutput;
+    async fn gap(&mut self, gap: Gap);
+    /// Ends the output and hands over what was kept. At a cut (the command goes on, or was ended)
+    /// the beginning of a secret may stand at the end.
+    async fn finish(&mut self, end: Edge) -> TapOutput;
 }
 
 /// What an [`OutputTap`] kept.
@@ -83,14 +85,14 @@ impl OutputTap for CaptureTap {
         }
     }
 
-    fn gap(&mut self, gap: Gap) {
+    async fn gap(&mut self, gap: Gap) {
         match gap.stream {
             OutputStream::Stdout => self.stdout.gap(gap),
             OutputStream::Stderr => self.stderr.gap(gap),
         }
     }
 
-    async fn finish(&mut self) -> TapOutput {
+    async fn finish(&mut self, _end: Edge) -> TapOutput {
         let stdout = std::mem::replace(&mut self.stdout, Capture::new(self.limit));
         let stderr = std::mem::replace(&mut self.stderr, Capture::new(self.limit));
         TapOutput::new(stdout.finish(), stderr.finish())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oh_core::execute::{DispatchOptions, Dispatcher};
 use oh_core::policy::{AllowAll, Policy};
 use oh_core::{Result, Runtime};
-use oh_events::{EventStream, ExecutorClaim};
+use oh_events::{Claim, EventStream};
 
 use super::limits::{ActionLimits, Permissions};
 
@@ -20,7 +20,7 @@ pub struct Executor {
     pub(super) permissions: Permissions,
     pub(super) limits: ActionLimits,
     pub(super) dispatcher: Dispatcher,
-    pub(super) _claim: ExecutorClaim,
+    pub(super) _claim: Claim,
 }
 
 impl Executor {
@@ -82,7 +82,7 @@ impl ExecutorBuilder {
     /// # Errors
     /// [`Conflict`](oh_core::ErrorKind::Conflict) if the stream has an executor already.
     pub fn build(self) -> Result<Executor> {
-        let claim = self.stream.claim_executor()?;
+        let claim = self.stream.claim("executor")?;
         Ok(Executor {
             stream: self.stream,
             runtime: self.runtime,

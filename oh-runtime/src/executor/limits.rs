@@ -24,7 +24,11 @@ impl Permissions {
     pub(super) fn check(&self, action: &Action) -> Result<()> {
         match &self.0 {
             Some(allowed) if !allowed.contains(action.kind()) => {
-                let names = allowed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let names = allowed
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 Err(Error::new(ErrorKind::Denied, action.kind().to_owned())
                     .with_detail(format!("this session allows only: {names}")))
             }
@@ -91,8 +95,11 @@ impl ActionLimits {
     /// Refuses what is too much, and fills in the deadline where there is none.
     pub(super) fn apply(&self, mut action: Action) -> Result<Action> {
         let too_large = |what: &str, size: usize, limit: usize| {
-            Err(Error::new(ErrorKind::TooLarge, action_name(what))
-                .with_detail(format!("{what} has {size} bytes, at most {limit} are allowed")))
+            Err(
+                Error::new(ErrorKind::TooLarge, action_name(what)).with_detail(format!(
+                    "{what} has {size} bytes, at most {limit} are allowed"
+                )),
+            )
         };
         if let Action::Run(run) = &action
             && run.command.len() > self.command_bytes
@@ -112,16 +119,20 @@ impl ActionLimits {
             return too_large("the content", content, self.content_bytes);
         }
         if action.timeout().is_some_and(|wait| wait > self.wait) {
-            return Err(Error::new(ErrorKind::LimitExceeded, action.kind().to_owned())
-                .with_detail(format!("wait at most {} seconds", self.wait.as_secs())));
+            return Err(
+                Error::new(ErrorKind::LimitExceeded, action.kind().to_owned())
+                    .with_detail(format!("wait at most {} seconds", self.wait.as_secs())),
+            );
         }
         if let (Action::Run(run), Some(limit)) = (&mut action, self.deadline) {
             match run.options.deadline {
                 Some(asked) if asked > limit => {
-                    return Err(Error::new(ErrorKind::LimitExceeded, "run").with_detail(format!(
-                        "the deadline is at most {} seconds",
-                        limit.as_secs_f64()
-                    )));
+                    return Err(
+                        Error::new(ErrorKind::LimitExceeded, "run").with_detail(format!(
+                            "the deadline is at most {} seconds",
+                            limit.as_secs_f64()
+                        )),
+                    );
                 }
                 Some(_) => {}
                 None => run.options.deadline = Some(limit),
@@ -132,5 +143,9 @@ impl ActionLimits {
 }
 
 fn action_name(what: &str) -> &'static str {
-    if what == "the command" { "run" } else { "write" }
+    if what == "the command" {
+        "run"
+    } else {
+        "write"
+    }
 }

@@ -11,9 +11,8 @@
 //! use oh_runtime::{Executor, LocalRuntime, SessionId, Source};
 //!
 //! # async fn example() -> oh_runtime::Result<()> {
-//! let stream = EventStream::builder(MemoryStore::new())
-//!     .open(&SessionId::new("example")?)
-//!     .await?;
+//! let session = SessionId::new("example")?;
+//! let stream = EventStream::builder(MemoryStore::new(), session).open().await?;
 //! let runtime = Arc::new(LocalRuntime::builder(".").start().await?);
 //! let executor = Executor::builder(stream.clone(), runtime).build()?;
 //! let running = tokio::spawn(executor.run());

@@ -8,6 +8,8 @@ use oh_core::event::{Event, EventBody};
 use oh_core::observation::FailureObservation;
 use oh_core::{ErrorKind, EventId, Result};
 
+use oh_events::Query;
+
 use super::builder::Executor;
 
 /// Actions of an earlier run that have no observation.
@@ -44,29 +46,46 @@ impl Open {
     }
 }
 
+/// Where an executor begins.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    /// Actions that wait for an answer.
+    pub(super) asked: Vec<Arc<Event>>,
+    /// Actions that were appended before the executor started.
+    pub(super) todo: Vec<Arc<Event>>,
+    /// First event that was not looked at.
+    pub(super) from: EventId,
+}
+
 /// Whether an executor answers this action.
 pub(super) fn is_executed(action: &Action) -> bool {
     action.is_runnable() || matches!(action, Action::Think(_) | Action::TaskTracking(_))
 }
 
 impl Executor {
-    /// Closes what an earlier run left open: it may have been carried out, in part or not at all,
-    /// and is never carried out again. Questions that are still open stay open. Returns the
-    /// actions that wait for an answer, and the first event of this run.
-    pub(super) async fn recover(&self) -> Result<(Vec<Arc<Event>>, EventId)> {
-        let first_new = self.stream.opened_at();
+    /// Reads the log up to now. Actions that an earlier run of the host left open are closed: they
+    /// may have been carried out, in part or not at all, and are never carried out again.
+    /// Questions that are still open stay open; actions of this run are still to be done.
+    pub(super) async fn recover(&self) -> Result<Recovered> {
+        let first_new = self.stream.report().next;
+        let until = self.stream.next();
         let mut open = Open::default();
-        let mut at = EventId(0);
-        while at < first_new {
-            let page = self.stream.read(at, first_new, 1000).await?;
-            let Some(last) = page.last() else { break };
-            at = last.id.next();
-            page.iter().for_each(|event| open.note(event));
+        let mut events = self.stream.events(Query::new(EventId(0), until));
+        while let Some(event) = events.next().await {
+            open.note(&event?);
         }
-        let mut waiting = Vec::new();
+        let mut recovered = Recovered {
+            asked: Vec::new(),
+            todo: Vec::new(),
+            from: until,
+        };
         for (id, event) in open.actions {
             if open.asked.contains_key(&id) {
-                waiting.push(event);
+                recovered.asked.push(event);
+                continue;
+            }
+            if id >= first_new {
+                recovered.todo.push(event);
                 continue;
             }
             let failure = FailureObservation::new(
@@ -76,6 +95,6 @@ impl Executor {
             );
             self.stream.reply(id, failure).await?;
         }
-        Ok((waiting, first_new))
+        Ok(recovered)
     }
 }

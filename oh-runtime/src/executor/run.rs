@@ -10,7 +10,7 @@ use oh_core::event::{Event, EventBody, StatusChange};
 use oh_core::observation::{FailureObservation, Observation, UserRejectedObservation};
 use oh_core::policy::{Decision, PolicyContext};
 use oh_core::{AgentState, AgentTrigger, Error, ErrorKind, EventId, Result, Runtime, Source};
-use oh_events::{Cursor, Subscription};
+use oh_events::Cursor;
 
 use super::approval::{Answer, answer};
 use super::builder::Executor;
@@ -23,7 +23,11 @@ enum Work<'a> {
     /// An action waits for a person.
     Asked(Arc<Event>),
     /// An action is carried out. The flag is set when it was approved by a person.
-    Running(EventId, Approved, Pin<Box<dyn Future<Output = Observation> + Send + 'a>>),
+    Running(
+        EventId,
+        Approved,
+        Pin<Box<dyn Future<Output = Observation> + Send + 'a>>,
+    ),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -55,24 +59,26 @@ impl Executor {
     /// Dropping the future ends the running command. Its action stays open and is closed as
     /// "outcome unknown" by the next executor.
     pub async fn run(self) -> Result<()> {
-        let (waiting, from) = self.recover().await?;
-        let mut events = self.stream.subscribe(Cursor::From(from));
+        let begin = self.recover().await?;
+        let mut events = self.stream.subscribe(Cursor::From(begin.from));
         let mut statuses = self.runtime.status_changes();
         let mut statuses_go_on = true;
-        let mut queue: VecDeque<Arc<Event>> = waiting.iter().skip(1).cloned().collect();
-        let mut work = waiting.into_iter().next().map_or(Work::Idle, Work::Asked);
+        let mut asked = begin.asked.into_iter();
+        let mut work = asked.next().map_or(Work::Idle, Work::Asked);
+        let mut queue: VecDeque<Arc<Event>> = asked.chain(begin.todo).collect();
         let mut paused = self.stream.state() == AgentState::Paused;
         loop {
-            if matches!(work, Work::Idle) && !paused {
-                if let Some(event) = queue.pop_front() {
-                    work = self.begin(event).await?;
-                    continue;
-                }
+            if matches!(work, Work::Idle)
+                && !paused
+                && let Some(event) = queue.pop_front()
+            {
+                work = self.begin(event).await?;
+                continue;
             }
             tokio::select! {
                 biased;
-                event = next_event(&mut events) => {
-                    let Some(event) = event? else { break };
+                event = events.next() => {
+                    let Some(event) = event.transpose()? else { break };
                     match self.halt(&event) {
                         Halt::No => {}
                         Halt::Pause => {
@@ -93,7 +99,7 @@ impl Executor {
                         let action = action.clone();
                         work = self.resolve(action, said).await?;
                     }
-                    if event.body.as_action().is_some_and(is_executed) && event.id >= from {
+                    if event.body.as_action().is_some_and(is_executed) {
                         queue.push_back(event);
                     }
                 }
@@ -121,25 +127,28 @@ impl Executor {
 
     /// Checks an action and starts it, asks about it, or answers it with a refusal.
     async fn begin(&self, event: Arc<Event>) -> Result<Work<'_>> {
-        let Some(action) = event.body.as_action() else { return Ok(Work::Idle) };
-        if self.has_observation(event.id).await? {
+        let Some(action) = event.body.as_action() else {
             return Ok(Work::Idle);
-        }
-        let checked =
-            self.permissions.check(action).and_then(|()| self.limits.apply(action.clone()));
+        };
+        let checked = self
+            .permissions
+            .check(action)
+            .and_then(|()| self.limits.apply(action.clone()));
         let action = match checked {
             Ok(action) => action,
             Err(error) => {
-                self.stream.reply(event.id, FailureObservation::from(&error)).await?;
+                self.stream
+                    .reply(event.id, FailureObservation::from(&error))
+                    .await?;
                 return Ok(Work::Idle);
             }
         };
         let context = PolicyContext::new(self.runtime.descriptor(), event.source);
         let decision = match action.confirmation_state() {
             ConfirmationState::Rejected => return self.refuse(event.id).await,
-            ConfirmationState::AwaitingConfirmation => {
-                Decision::Ask { question: format!("May this run? {}", summary(&action)) }
-            }
+            ConfirmationState::AwaitingConfirmation => Decision::Ask {
+                question: format!("May this run? {}", summary(&action)),
+            },
             _ => self.policy.decide(&action, &context).await,
         };
         match decision {
@@ -149,37 +158,47 @@ impl Executor {
                 Ok(Work::Asked(event))
             }
             Decision::Deny { reason } => {
-                let error = Error::new(ErrorKind::Denied, action.kind().to_owned())
-                    .with_detail(reason);
-                self.stream.reply(event.id, FailureObservation::from(&error)).await?;
+                let error =
+                    Error::new(ErrorKind::Denied, action.kind().to_owned()).with_detail(reason);
+                self.stream
+                    .reply(event.id, FailureObservation::from(&error))
+                    .await?;
                 Ok(Work::Idle)
             }
             _ => {
                 let error = Error::new(ErrorKind::Denied, action.kind().to_owned())
                     .with_detail("the policy answered in a way that this version does not know");
-                self.stream.reply(event.id, FailureObservation::from(&error)).await?;
+                self.stream
+                    .reply(event.id, FailureObservation::from(&error))
+                    .await?;
                 Ok(Work::Idle)
             }
         }
     }
 
     fn start(&self, id: EventId, action: Action, approved: Approved) -> Work<'_> {
-        let mut tap = StreamTap::new(self.stream.output_sink(id));
+        let mut tap = StreamTap::new(self.stream.clone(), id, self.dispatcher.options().capture);
         let future = Box::pin(async move {
-            self.dispatcher.execute(&*self.runtime, &action, &mut tap).await
+            self.dispatcher
+                .execute(&*self.runtime, &action, &mut tap)
+                .await
         });
         Work::Running(id, approved, future)
     }
 
     async fn resolve(&self, event: Arc<Event>, said: Answer) -> Result<Work<'_>> {
-        let Some(action) = event.body.as_action() else { return Ok(Work::Idle) };
+        let Some(action) = event.body.as_action() else {
+            return Ok(Work::Idle);
+        };
         match said {
             Answer::Approved => {
                 self.shift(AgentTrigger::Confirm).await?;
                 match self.limits.apply(action.clone()) {
                     Ok(action) => Ok(self.start(event.id, action, Approved::ByPerson)),
                     Err(error) => {
-                        self.stream.reply(event.id, FailureObservation::from(&error)).await?;
+                        self.stream
+                            .reply(event.id, FailureObservation::from(&error))
+                            .await?;
                         self.shift(AgentTrigger::ActionResolved).await?;
                         Ok(Work::Idle)
                     }
@@ -196,7 +215,9 @@ impl Executor {
 
     async fn refuse(&self, action: EventId) -> Result<Work<'_>> {
         let text = "The user refused this action. Ask what to do instead.";
-        self.stream.reply(action, UserRejectedObservation::new(text)).await?;
+        self.stream
+            .reply(action, UserRejectedObservation::new(text))
+            .await?;
         Ok(Work::Idle)
     }
 
@@ -208,7 +229,10 @@ impl Executor {
                     Some(process) => {
                         // The command ends, and the future brings its output so far.
                         let (ended, observation) = tokio::join!(process.cancel(), &mut future);
-                        ended.map_or_else(|error| FailureObservation::from(&error).into(), |()| observation)
+                        ended.map_or_else(
+                            |error| FailureObservation::from(&error).into(),
+                            |()| observation,
+                        )
                     }
                     None => {
                         drop(future);
@@ -218,7 +242,8 @@ impl Executor {
                 self.stream.reply(id, observation).await?;
             }
             Work::Asked(event) => {
-                let text = "nobody answered whether this action may run before the agent was halted";
+                let text =
+                    "nobody answered whether this action may run before the agent was halted";
                 self.stream.reply(event.id, cancelled(text)).await?;
             }
             Work::Idle => {}
@@ -235,10 +260,6 @@ impl Executor {
             self.stream.reply(event.id, cancelled(text)).await?;
         }
         Ok(())
-    }
-
-    async fn has_observation(&self, action: EventId) -> Result<bool> {
-        Ok(self.stream.reply_now(action).await?.is_some())
     }
 
     /// Whether an event halts the agent: an observed change of state, or the wish for one.
@@ -272,11 +293,6 @@ fn summary(action: &Action) -> String {
         Action::RunPython(cell) => cell.code.clone(),
         other => other.kind().to_owned(),
     }
-}
-
-async fn next_event(events: &mut Subscription) -> Result<Option<Arc<Event>>> {
-    use futures_core::Stream;
-    std::future::poll_fn(|cx| Pin::new(&mut *events).poll_next(cx)).await.transpose()
 }
 
 /// The observation of the running action; never, if none runs.

@@ -3,18 +3,33 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use oh_core::execute::{OutputTap, TapOutput};
-use oh_core::{Gap, OutputStream};
-use oh_events::OutputSink;
+use oh_core::secret::Edge;
+use oh_core::{CaptureLimit, EventId, Gap, OutputStream};
+use oh_events::{EventStream, OutputSink};
 
-/// Hands the output to the sink of the stream.
+/// Hands the output to a sink of the stream, a fresh one after each end: an action can look at
+/// more than one command (what is left of the previous one, and its own).
 #[derive(Debug)]
 pub(super) struct StreamTap {
+    stream: EventStream,
+    action: EventId,
+    limit: CaptureLimit,
     sink: Option<OutputSink>,
 }
 
 impl StreamTap {
-    pub(super) fn new(sink: OutputSink) -> Self {
-        Self { sink: Some(sink) }
+    pub(super) fn new(stream: EventStream, action: EventId, limit: CaptureLimit) -> Self {
+        let sink = stream.output_sink(action, limit);
+        Self {
+            stream,
+            action,
+            limit,
+            sink: Some(sink),
+        }
+    }
+
+    fn fresh(&self) -> OutputSink {
+        self.stream.output_sink(self.action, self.limit)
     }
 }
 
@@ -26,19 +41,24 @@ impl OutputTap for StreamTap {
         }
     }
 
-    fn gap(&mut self, gap: Gap) {
+    async fn gap(&mut self, gap: Gap) {
         if let Some(sink) = &mut self.sink {
-            sink.gap(gap);
+            sink.gap(gap).await;
         }
     }
 
-    async fn finish(&mut self) -> TapOutput {
-        match self.sink.take() {
-            Some(sink) => {
-                let kept = sink.finish().await;
-                TapOutput::new(kept.stdout, kept.stderr).blobs(kept.stdout_blob, kept.stderr_blob)
-            }
-            None => TapOutput::default(),
+    async fn finish(&mut self, end: Edge) -> TapOutput {
+        let Some(sink) = self.sink.replace(self.fresh()) else {
+            return TapOutput::default();
+        };
+        let kept = sink.finish(end).await;
+        for error in [&kept.stdout.blob_error, &kept.stderr.blob_error]
+            .into_iter()
+            .flatten()
+        {
+            tracing::warn!(%error, action = %self.action, "output could not be kept whole");
         }
+        TapOutput::new(kept.stdout.captured, kept.stderr.captured)
+            .blobs(kept.stdout.blob, kept.stderr.blob)
     }
 }
