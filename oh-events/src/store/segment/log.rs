@@ -123,6 +123,12 @@ impl SegmentLog {
         })
     }
 
+    /// Puts another file below the last segment.
+    #[cfg(test)]
+    pub(super) fn replace_medium(&self, medium: Arc<dyn Medium>) {
+        self.tail.state().medium = medium;
+    }
+
     fn error(&self, kind: ErrorKind, detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
         Error::new(kind, "append event")
             .with_object(self.session.as_str())
