@@ -4,6 +4,8 @@
 pub mod executor;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "local")]
+pub mod transfer;
 
 #[doc(inline)]
 pub use executor::{ActionLimits, Executor, ExecutorBuilder, Permissions};

@@ -1,7 +1,7 @@
 //! The local runtime: processes, shells and files of this machine.
 
 mod builder;
-mod file;
+pub(crate) mod file;
 #[allow(dead_code, unused_imports)]
 mod process;
 mod runtime;

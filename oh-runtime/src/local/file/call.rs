@@ -32,10 +32,6 @@ impl Call {
         Self::about(self.operation, object)
     }
 
-    pub(super) fn operation(&self) -> &'static str {
-        self.operation
-    }
-
     pub(super) fn error(&self, kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Error {
         Error::new(kind, self.operation)
             .with_object(self.object.clone())

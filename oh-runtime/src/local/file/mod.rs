@@ -1,8 +1,8 @@
 //! Files of this machine.
 
 mod arrange;
-#[allow(dead_code)]
 mod call;
+mod copy;
 mod edit;
 mod facts;
 mod files;
@@ -11,21 +11,23 @@ mod grep;
 mod job;
 mod listing;
 mod open;
-#[allow(dead_code)]
+mod pack;
 mod pipe;
 mod read;
 mod scope;
-#[allow(dead_code)]
+mod sparse;
 mod staged;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
 mod tree;
+mod unpack;
 mod version;
 mod volume;
 mod walk;
 mod write;
 
+pub(crate) use copy::{pack_host, unpack_host};
 pub use files::LocalFiles;
 pub use scope::FileScope;

@@ -69,6 +69,10 @@ pub(super) struct Place {
 pub(super) struct Made(Vec<(OwnedFd, OsString)>);
 
 impl Made {
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Removes what was made, innermost first. What is no longer empty stays.
     pub(super) fn undo(self) {
         for (parent, name) in self.0.into_iter().rev() {

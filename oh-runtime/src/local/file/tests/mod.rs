@@ -1,8 +1,10 @@
 //! What users rely on.
 
 mod arrange;
+mod copy;
 mod edit;
 mod fixture;
+mod hostile;
 mod list;
 mod paths;
 mod read;

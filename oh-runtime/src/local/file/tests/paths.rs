@@ -123,6 +123,60 @@ async fn endless_links_long_names_and_files_as_directories_are_typed_errors() {
     assert_refused(f.write(&long, "x").await, ErrorKind::InvalidInput);
 }
 
+/// Puts a link that leads out and a directory in turn under one name, until it is dropped.
+struct Swapper {
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Swapper {
+    fn start(workspace: PathBuf, outside: PathBuf) -> Self {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use std::sync::atomic::Ordering;
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stopped = std::sync::Arc::clone(&stop);
+        std::fs::create_dir(workspace.join("dir")).unwrap();
+        std::os::unix::fs::symlink(outside, workspace.join("other")).unwrap();
+        let thread = std::thread::spawn(move || {
+            let (dir, other) = (workspace.join("dir"), workspace.join("other"));
+            while !stopped.load(Ordering::Relaxed) {
+                renameat_with(CWD, &dir, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Swapper {
+    fn drop(&mut self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_swapped_for_a_link_during_a_call_leads_nowhere() {
+    let f = fixture();
+    std::fs::write(f.outside.join("file"), "secret").unwrap();
+    let before = super::fixture::snapshot(&f.outside);
+    let swapper = Swapper::start(f.workspace.clone(), f.outside.clone());
+    let mut written = 0;
+    for _ in 0..300 {
+        written += usize::from(f.write("dir/file", "mine").await.is_ok());
+        if let Ok(text) = f.text("dir/file").await {
+            assert_eq!(text, "mine");
+        }
+        let _ = f.files.remove(&path("dir/file"), RemoveMode::Tree).await;
+        let _ = f.files.make_dir(&path("dir/new")).await;
+    }
+    drop(swapper);
+    assert!(written > 0, "no write came through");
+    assert_eq!(super::fixture::snapshot(&f.outside), before);
+}
+
 /// A small world of directories, files and links that point anywhere.
 #[derive(Clone, Debug)]
 enum Made {

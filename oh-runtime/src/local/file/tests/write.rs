@@ -85,14 +85,16 @@ async fn a_stream_that_fails_or_is_dropped_leaves_everything_as_it_was() {
         f.files
             .write(&target, Body::from(silent), WriteOptions::default()),
     );
-    while f.snapshot() == before {
+    let made = f.workspace.join("new");
+    while !made.exists() {
         assert!(write.as_mut().now_or_never().is_none());
         tokio::task::yield_now().await;
     }
     drop(write);
-    while f.snapshot() != before {
+    while made.exists() {
         tokio::task::yield_now().await;
     }
+    assert_eq!(f.snapshot(), before);
 }
 
 #[tokio::test]
