@@ -48,10 +48,10 @@ fn repr_str(text: &str, out: &mut String) {
 }
 
 /// Rust and Python derive this from the same Unicode categories; the letter in front keeps Rust
-/// from escaping combining marks.
+/// from escaping combining marks. Rust has an escape of its own for NUL.
 fn is_printable(c: char) -> bool {
     let text: String = ['a', c].iter().collect();
-    !text.escape_debug().to_string().starts_with("a\\u")
+    c != '\0' && !text.escape_debug().to_string().starts_with("a\\u")
 }
 
 /// Everything that is no string: brackets, commas, numbers, names.

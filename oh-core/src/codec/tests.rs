@@ -8,7 +8,9 @@ use super::{
 };
 use crate::action::*;
 use crate::error::ErrorKind;
-use crate::event::{Draft, EventBody, Note, RawJson, RawObject, Source, StatusChange};
+use crate::event::{
+    Draft, EventBody, Metrics, Note, RawJson, RawObject, Source, StatusChange, ToolCallMetadata,
+};
 use crate::id::{EventId, IdempotencyKey, ProcessId, SessionName};
 use crate::observation::*;
 use crate::runtime::{Exit, Pause, Usage};
@@ -178,6 +180,26 @@ fn an_event_and_its_body_agree_on_being_hidden() {
     let draft = Draft::new(Source::Agent, ThinkAction::new()).hidden();
     assert_eq!(value(&draft)["oh"], json!({"hidden": true}));
     assert!(decode_draft(encode_draft(&draft)).unwrap().hidden);
+}
+
+#[test]
+fn what_is_not_known_of_the_model_call_is_an_object_to_v0() {
+    let draft = Draft::new(Source::Agent, RunAction::new("ls"))
+        .tool(ToolCallMetadata::new("execute_bash", "call_1"))
+        .metrics(Metrics::new());
+    let json = value(&draft);
+    assert_eq!(json["tool_call_metadata"]["model_response"], json!({}));
+    assert!(json["llm_metrics"]["accumulated_token_usage"].is_object());
+    assert_eq!(decode_draft(json.to_string()).unwrap(), draft);
+
+    let mut older = json;
+    older["llm_metrics"]["accumulated_token_usage"] = Value::Null;
+    assert_eq!(decode_draft(older.to_string()).unwrap(), draft);
+    older["llm_metrics"]
+        .as_object_mut()
+        .unwrap()
+        .remove("accumulated_token_usage");
+    assert_eq!(decode_draft(older.to_string()).unwrap(), draft);
 }
 
 #[test]
@@ -618,8 +640,8 @@ fn plain_values_are_spelled_as_python_does() {
         (r#""it's""#, r#""it's""#),
         (r#""it's \"q\"""#, r#"'it\'s "q"'"#),
         (
-            r#""a\n\t\\\u0007\u00a0\u200b😀é\u0301""#,
-            "'a\\n\\t\\\\\\x07\\xa0\\u200b😀é\u{301}'",
+            r#""a\n\t\\\u0000\u0007\u00a0\u200b😀é\u0301""#,
+            "'a\\n\\t\\\\\\x00\\x07\\xa0\\u200b😀é\u{301}'",
         ),
         ("1.0", "1.0"),
         ("0.0001", "0.0001"),

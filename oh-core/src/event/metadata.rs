@@ -13,8 +13,9 @@ payload! {
             tool_call_id: String,
         }
         optional {
-            /// The completion, in the form of OpenAI's chat API.
-            model_response: RawJson = RawJson::default(),
+            /// The completion, in the form of OpenAI's chat API; `{}` if it was not kept, since readers
+            /// of OpenHands V0 want an object.
+            model_response: RawJson = RawJson::object(),
             /// Number of calls in that completion.
             total_calls_in_response: i64 = 1,
         }
@@ -86,7 +87,7 @@ payload! {
             /// Limit in US dollars.
             max_budget_per_task: Option<f64> = None,
             /// Tokens so far.
-            accumulated_token_usage: Option<TokenUsage> = None,
+            accumulated_token_usage: TokenUsage = TokenUsage::default(),
             /// Price of each answer.
             costs: Vec<Cost> = Vec::new(),
             /// Time of each answer.
