@@ -4,6 +4,7 @@ mod arrange;
 mod call;
 mod copy;
 mod edit;
+mod entry;
 mod facts;
 mod files;
 mod glob;

@@ -1,20 +1,20 @@
 //! Reading a tar archive into a directory, and nowhere else.
 
 use std::cell::Cell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use oh_core::{CopyOptions, CopySummary, Error, ErrorKind, FileKind, LinkMode, Result};
-use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use tar::{Archive, Entry, EntryType};
+use tar::{Archive, Entry};
 
 use super::call::Call;
+use super::entry::{Attributes, clean, damaged, kind_name, shown};
 use super::facts::Facts;
 use super::pipe::PipeReader;
 use super::sparse::{CopyFault, copy_with_holes};
@@ -26,9 +26,6 @@ const HEADER_BYTES: u64 = 1 << 20;
 
 /// Size of the reads and writes of file content.
 const BUFFER_BYTES: usize = 256 << 10;
-
-/// Characters of an entry's name in an error.
-const NAME_CHARS: usize = 200;
 
 /// Unpacks into a directory. No entry is written through a link that leads out of it.
 pub(super) fn unpack(
@@ -66,10 +63,6 @@ pub(super) fn unpack(
         return Err(call.invalid("the archive ends before its end mark; it was cut off"));
     }
     unpacker.finish()
-}
-
-fn damaged(call: &Call, error: &io::Error) -> Error {
-    call.invalid(format!("not a whole tar archive: {error}"))
 }
 
 /// Watches the bytes that the reader of the archive takes.
@@ -116,12 +109,6 @@ struct Unpacker<'a> {
     buffer: Vec<u8>,
 }
 
-#[derive(Debug)]
-struct Attributes {
-    mode: Mode,
-    times: Timestamps,
-}
-
 impl Unpacker<'_> {
     fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
         let kind = entry.header().entry_type();
@@ -132,7 +119,7 @@ impl Unpacker<'_> {
         let call = self.call.on(shown(&name));
         let path = clean(&name).map_err(|reason| call.invalid(reason))?;
         self.count(1, 0)?;
-        let attributes = attributes(entry, &call)?;
+        let attributes = Attributes::of(entry, &call)?;
         let is_file = kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse();
         // Old archives mark a directory by the slash alone.
         if kind.is_dir() || (is_file && name.ends_with(b"/")) {
@@ -242,7 +229,7 @@ impl Unpacker<'_> {
                 "the archive was cut off: {copied} of {size} bytes of the entry are there"
             )));
         }
-        set_attributes(&file, attributes).map_err(errno)?;
+        attributes.set(&file).map_err(errno)?;
         staged.replace(name).map_err(errno)?;
         self.summary.files += 1;
         Ok(())
@@ -315,7 +302,7 @@ impl Unpacker<'_> {
             let dir = dir.map_err(|miss| refused(miss, &call))?;
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(&dir, ".", flags, Mode::empty())
-                .and_then(|dir| set_attributes(&File::from(dir), attributes))
+                .and_then(|dir| attributes.set(&File::from(dir)))
                 .map_err(|errno| call.errno(errno))?;
         }
         Ok(self.summary)
@@ -332,98 +319,5 @@ fn refused(miss: Miss, call: &Call) -> Error {
             "something that is no directory stands in the way",
         ),
         Miss::Errno(errno) => call.errno(errno),
-    }
-}
-
-/// The path below the target.
-fn clean(name: &[u8]) -> Result<PathBuf, &'static str> {
-    if name.starts_with(b"/") {
-        return Err("an absolute path; the entries of an archive are relative");
-    }
-    if name.contains(&0) {
-        return Err("a path with a NUL byte");
-    }
-    let mut path = PathBuf::new();
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => return Err("a path with `..`, which could leave the target"),
-            part => path.push(OsString::from_vec(part.to_vec())),
-        }
-    }
-    Ok(path)
-}
-
-fn shown(name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(name);
-    match name.char_indices().nth(NAME_CHARS) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.into_owned(),
-    }
-}
-
-fn attributes<R: Read>(entry: &mut Entry<'_, R>, call: &Call) -> Result<Attributes> {
-    let fault = |error: io::Error| damaged(call, &error);
-    // Set-user-id, set-group-id and sticky bits are not taken from an archive.
-    let mode = Mode::from_raw_mode(entry.header().mode().map_err(fault)? & 0o777);
-    let seconds = entry.header().mtime().map_err(fault)?;
-    let mut changed = Timespec {
-        tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX),
-        tv_nsec: 0,
-    };
-    if let Some(extensions) = entry.pax_extensions().map_err(fault)? {
-        for extension in extensions {
-            let extension = extension.map_err(fault)?;
-            let (key, value) = (extension.key_bytes(), extension.value_bytes());
-            if key.starts_with(b"GNU.sparse.") {
-                return Err(call.invalid(
-                    "a sparse file in a form that is not read; pack it in the GNU format",
-                ));
-            }
-            if key == b"mtime"
-                && let Some(precise) = parse_time(value)
-            {
-                changed = precise;
-            }
-        }
-    }
-    let times = Timestamps {
-        last_access: Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
-        last_modification: changed,
-    };
-    Ok(Attributes { mode, times })
-}
-
-/// Decimal seconds with a fraction; a time before 1970 is left to the header.
-fn parse_time(value: &[u8]) -> Option<Timespec> {
-    let value = std::str::from_utf8(value).ok()?;
-    let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
-    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let nanos: String = fraction
-        .chars()
-        .chain("000000000".chars())
-        .take(9)
-        .collect();
-    Some(Timespec {
-        tv_sec: i64::try_from(seconds.parse::<u64>().ok()?).ok()?,
-        tv_nsec: nanos.parse().ok()?,
-    })
-}
-
-fn set_attributes(file: &File, attributes: &Attributes) -> Result<(), Errno> {
-    rustix::fs::fchmod(file, attributes.mode)?;
-    rustix::fs::futimens(file, &attributes.times)
-}
-
-fn kind_name(kind: EntryType) -> String {
-    match kind {
-        EntryType::Char | EntryType::Block => "a device".to_owned(),
-        EntryType::Fifo => "a named pipe".to_owned(),
-        other => format!("an entry of the kind {:?}", char::from(other.as_byte())),
     }
 }

@@ -219,7 +219,7 @@ fn look(place: &Place, expected: &Expected<'_>, call: &Call) -> Result<Option<Fa
 fn check_writable(place: &Place, name: &OsStr, call: &Call) -> Result<()> {
     let flags = AtFlags::EACCESS;
     match rustix::fs::accessat(&place.dir, name, Access::WRITE_OK, flags) {
-        Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => Err(call.errno(errno)),
+        Err(errno @ (Errno::ACCESS | Errno::ROFS)) => Err(call.errno(errno)),
         // Whatever else is wrong shows in the next steps.
         _ => Ok(()),
     }

@@ -1,6 +1,6 @@
 use oh_core::{ErrorKind, FileKind, RemoveMode, RenameMode};
 
-use super::fixture::{assert_refused, fixture, path};
+use super::fixture::{assert_refused, fixture, path, skipped};
 
 #[tokio::test]
 async fn directories_are_made_with_their_parents_and_twice_is_fine() {
@@ -111,13 +111,11 @@ async fn renaming_replaces_or_keeps_the_target_as_asked() {
 async fn another_file_system_is_a_typed_error() {
     let f = super::fixture::with_scope(crate::local::file::FileScope::Anywhere);
     let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-        println!("skipped, because there is no /dev/shm");
-        return;
+        return skipped("there is no /dev/shm");
     };
     use std::os::unix::fs::MetadataExt;
     if other.path().metadata().unwrap().dev() == f.workspace.metadata().unwrap().dev() {
-        println!("skipped, because /dev/shm is on the same file system");
-        return;
+        return skipped("/dev/shm is on the same file system");
     }
     f.put("a", "a");
     let to = path(other.path().join("a").to_str().unwrap());

@@ -110,3 +110,42 @@ pub(super) fn assert_refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorK
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
+
+/// Works in a thread that is bound by modes and owners, also where the tests run as root.
+pub(super) fn unprivileged<F: Future<Output = ()>>(
+    work: impl FnOnce(Fixture) -> F + Send + 'static,
+) {
+    use rustix::fs::{Gid, Uid};
+    use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
+
+    let f = fixture();
+    let nobody = 65_534;
+    if is_root() {
+        for dir in [f.workspace.parent().unwrap(), &f.workspace, &f.outside] {
+            std::os::unix::fs::chown(dir, Some(nobody), Some(nobody)).unwrap();
+        }
+    }
+    let thread = std::thread::spawn(move || {
+        if is_root() {
+            // Of this thread and of those that it starts only.
+            set_thread_groups(&[]).unwrap();
+            set_thread_gid(Gid::from_raw(nobody)).unwrap();
+            set_thread_uid(Uid::from_raw(nobody)).unwrap();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(work(f));
+    });
+    thread.join().unwrap();
+}
+
+/// Says that the machine lacks what a test needs. Where every test has to run, that is a failure.
+#[track_caller]
+pub(super) fn skipped(reason: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "not run, because {reason}"
+    );
+    println!("skipped, because {reason}");
+}

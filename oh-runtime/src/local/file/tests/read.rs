@@ -1,9 +1,11 @@
+use std::os::unix::fs::PermissionsExt;
+
 use futures::StreamExt;
 use oh_core::{
     ByteRange, ErrorKind, FileContent, LineEnding, LinkMode, ReadAs, ReadOptions, TextContent,
 };
 
-use super::fixture::{Fixture, assert_refused, fixture, path, with_scope};
+use super::fixture::{Fixture, assert_refused, fixture, path, unprivileged, with_scope};
 use crate::local::file::FileScope;
 
 async fn content(f: &Fixture, name: &str, options: ReadOptions) -> TextContent {
@@ -219,4 +221,47 @@ async fn the_version_changes_with_the_content_and_only_then() {
         .set_modified(modified)
         .unwrap();
     assert_ne!(first, version().await);
+}
+
+#[test]
+fn what_may_not_be_read_is_an_error_or_said_to_be_left_out() {
+    unprivileged(async |f| {
+        let set_mode = |name: &str, bits| {
+            let permissions = std::fs::Permissions::from_mode(bits);
+            std::fs::set_permissions(f.workspace.join(name), permissions).unwrap();
+        };
+        f.put("open", "needle");
+        f.put("closed/file", "needle");
+        f.put("secret", "needle");
+        set_mode("secret", 0o200);
+        set_mode("closed", 0o000);
+        let denied = ErrorKind::PermissionDenied;
+        assert_refused(f.text("secret").await, denied);
+        assert_refused(f.text("closed/file").await, denied);
+        let options = oh_core::ListOptions::default();
+        assert_refused(f.files.list(&path("closed"), options).await, denied);
+        let listing = f.files.list(&path("."), options.depth(3)).await.unwrap();
+        assert_eq!((listing.entries.len(), listing.truncated), (3, true));
+        let glob = f.files.glob(oh_core::GlobQuery::new("*")).await.unwrap();
+        assert_eq!((glob.paths.len(), glob.truncated), (2, true));
+        let grep = f
+            .files
+            .grep(oh_core::GrepQuery::new("needle"))
+            .await
+            .unwrap();
+        assert_eq!((grep.lines.len(), grep.truncated), (1, true));
+        let copied = f
+            .files
+            .copy_from(&path("."), oh_core::CopyOptions::default())
+            .await;
+        let copied = super::copy::collect(copied.unwrap()).await;
+        assert_eq!(assert_refused(copied, denied).object(), Some("closed"));
+        let stat = f
+            .files
+            .stat(&path("secret"), LinkMode::Follow)
+            .await
+            .unwrap();
+        assert_eq!(stat.version, None);
+        set_mode("closed", 0o700);
+    });
 }

@@ -3,11 +3,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use oh_core::{
-    Body, ByteStream, Error, ErrorKind, LinkMode, Parents, ReadOptions, Result, WriteMode,
-    WriteOptions,
+    Body, ByteStream, Error, ErrorKind, LinkMode, Parents, ReadOptions, RemoveMode, Result,
+    WriteMode, WriteOptions,
 };
 
-use super::fixture::{Fixture, assert_refused, fixture, is_root, path};
+use super::fixture::{Fixture, assert_refused, fixture, is_root, path, skipped, unprivileged};
 use crate::local::file::{FileScope, LocalFiles};
 
 fn mode_of(f: &Fixture, name: &str) -> u32 {
@@ -221,20 +221,62 @@ async fn targets_that_cannot_be_written_are_typed_errors() {
     assert_eq!(f.snapshot(), before);
 }
 
-#[tokio::test]
-async fn protected_files_and_directories_are_respected() {
-    if is_root() {
-        println!("skipped, because root is not bound by modes");
-        return;
+#[test]
+fn protected_files_and_directories_are_respected() {
+    unprivileged(async |f| {
+        f.put("dir/file", "old");
+        set_mode(&f, "dir/file", 0o444);
+        let before = f.snapshot();
+        let denied = ErrorKind::PermissionDenied;
+        assert_refused(f.write("dir/file", "x").await, denied);
+        let edit = oh_core::edit::Edit::replace("old", "new");
+        assert_refused(f.files.edit(&path("dir/file"), edit).await, denied);
+        set_mode(&f, "dir/file", 0o644);
+        set_mode(&f, "dir", 0o555);
+        assert_refused(f.write("dir/file", "x").await, denied);
+        assert_refused(f.write("dir/new", "x").await, denied);
+        assert_refused(f.write("dir/deep/new", "x").await, denied);
+        assert_refused(
+            f.files.remove(&path("dir/file"), RemoveMode::Single).await,
+            denied,
+        );
+        set_mode(&f, "dir", 0o755);
+        assert_eq!(f.snapshot(), before);
+    });
+}
+
+#[test]
+fn a_file_of_someone_else_is_not_taken_over() {
+    if !is_root() {
+        return skipped("only root can give a file to someone else");
     }
-    let f = fixture();
-    f.put("dir/file", "old");
-    set_mode(&f, "dir/file", 0o444);
-    assert_refused(f.write("dir/file", "x").await, ErrorKind::PermissionDenied);
-    set_mode(&f, "dir", 0o555);
-    assert_refused(f.write("dir/new", "x").await, ErrorKind::PermissionDenied);
-    set_mode(&f, "dir", 0o755);
-    assert_eq!(f.snapshot().len(), 2);
+    let outer = fixture();
+    let file = outer.put("file", "old");
+    set_mode(&outer, "file", 0o666);
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&outer.workspace, open.clone()).unwrap();
+    std::fs::set_permissions(outer.workspace.parent().unwrap(), open).unwrap();
+    let files = outer.files.clone();
+    unprivileged(async move |_| {
+        let write = files
+            .write(&path("file"), Body::from("x"), WriteOptions::default())
+            .await;
+        let error = assert_refused(write, ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("user 0"), "{error}");
+    });
+    assert_eq!(outer.bytes("file"), b"old");
+    assert_eq!(outer.snapshot().len(), 1);
+    // A group that cannot be kept is given up.
+    std::os::unix::fs::chown(&file, Some(65_534), Some(0)).unwrap();
+    let files = outer.files.clone();
+    unprivileged(async move |_| {
+        files
+            .write(&path("file"), Body::from("new"), WriteOptions::default())
+            .await
+            .unwrap();
+    });
+    assert_eq!(outer.bytes("file"), b"new");
+    assert_eq!(file.metadata().unwrap().gid(), 65_534);
 }
 
 /// A small file system that is taken away at the end.
@@ -249,13 +291,7 @@ impl SmallDisk {
             .output();
         match mounted {
             Ok(output) if output.status.success() => return Some(Self(dir)),
-            other => {
-                assert!(
-                    std::env::var_os("CI").is_none(),
-                    "no small disk can be mounted: {other:?}"
-                );
-                println!("skipped, because no small disk can be mounted: {other:?}");
-            }
+            other => skipped(&format!("no small disk can be mounted: {other:?}")),
         }
         None
     }
