@@ -8,13 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use oh_core::{PtySize, SpawnError, SpawnErrorKind};
+use oh_core::{Limits, PtySize, SpawnError, SpawnErrorKind};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use tokio::io::Interest;
 
 use super::channel::Channel;
+use super::environment::limited;
 use super::leader::Leader;
 use super::pty::Pty;
 use crate::local::sys::{self, Child, ChildIo};
@@ -25,6 +26,8 @@ pub(crate) struct Launch<'a> {
     /// The program first, then its arguments. A name without a slash is searched in the `PATH` of
     /// `env`.
     pub(crate) argv: &'a [String],
+    /// Set before the program runs.
+    pub(crate) limits: &'a Limits,
     /// The whole environment.
     pub(crate) env: &'a BTreeMap<String, String>,
     /// Working directory.
@@ -75,8 +78,20 @@ pub(crate) fn launch(launch: &Launch<'_>) -> Result<Launched, SpawnError> {
 }
 
 fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
-    let program = find(name, launch.env, launch.cwd)?;
-    let argv = strings(launch.argv.iter().cloned())?;
+    let mut program = find(name, launch.env, launch.cwd)?;
+    let mut argv = launch.argv.to_vec();
+    if !launch.limits.is_empty() {
+        // What is missing should be missed here and not in the shell that sets the limits.
+        let path = program.to_string_lossy().into_owned();
+        let seen_from_here = launch.cwd.join(&path);
+        rustix::fs::accessat(CWD, &seen_from_here, Access::EXEC_OK, AtFlags::EACCESS)?;
+        if let Some(first) = argv.first_mut() {
+            *first = path;
+        }
+        argv = limited(launch.limits, argv);
+        program = c"/bin/sh".to_owned();
+    }
+    let argv = strings(argv.into_iter())?;
     let env = strings(
         launch
             .env

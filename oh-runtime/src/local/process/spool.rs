@@ -223,10 +223,10 @@ impl Spool {
             joined = joined.start.min(hole.start)..joined.end.max(hole.end);
         }
         self.missing.insert(at, joined);
-        if self.missing.len() > Self::MAX_HOLES {
-            if let (Some(last), Some(before)) = (self.missing.pop(), self.missing.last_mut()) {
-                before.end = last.end;
-            }
+        if self.missing.len() > Self::MAX_HOLES
+            && let (Some(last), Some(before)) = (self.missing.pop(), self.missing.last_mut())
+        {
+            before.end = last.end;
         }
     }
 

@@ -13,6 +13,7 @@ fn start(argv: &[&str], io: LaunchIo) -> Result<Launched, oh_core::SpawnError> {
     let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
     launch(&Launch {
         argv: &argv,
+        limits: &oh_core::Limits::default(),
         env: &env,
         cwd: Path::new("/"),
         io,

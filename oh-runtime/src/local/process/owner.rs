@@ -1,0 +1,139 @@
+//! The mark that every child carries in its environment.
+
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::procfs::{self, Stat, Variable};
+
+/// Name of the variable. Its value is a list, joined by `;`: a host that is itself the child of
+/// another runtime keeps the marks it got.
+pub(crate) const MARK_VARIABLE: &str = "OH_OWNER";
+
+/// Who owns the children of one runtime:
+/// `<boot id>.<pid namespace>.<pid>.<start time>.<runtime number>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    host: Host,
+    runtime: u64,
+    /// What the host was marked with itself.
+    inherited: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Host {
+    boot: String,
+    namespace: String,
+    pid: u32,
+    start: u64,
+}
+
+impl Owner {
+    /// This process as the owner of one more runtime.
+    pub(crate) fn this_process() -> io::Result<Self> {
+        static RUNTIMES: AtomicU64 = AtomicU64::new(1);
+        let pid = std::process::id();
+        let start = Stat::of(pid).map(|stat| stat.start);
+        Ok(Self {
+            host: Host {
+                boot: boot_id()?,
+                namespace: pid_namespace()?,
+                pid,
+                start: start.ok_or_else(|| io::Error::other("/proc does not show this process"))?,
+            },
+            runtime: RUNTIMES.fetch_add(1, Ordering::Relaxed),
+            inherited: std::env::var(MARK_VARIABLE).ok(),
+        })
+    }
+
+    /// The mark of everything that this runtime starts.
+    pub(crate) fn prefix(&self) -> Mark {
+        let Host {
+            boot,
+            namespace,
+            pid,
+            start,
+        } = &self.host;
+        Mark(format!(
+            "{boot}.{namespace}.{pid}.{start}.{}.",
+            self.runtime
+        ))
+    }
+
+    /// The mark of one process of the runtime.
+    pub(crate) fn mark(&self, process: &str) -> Mark {
+        Mark(format!("{}{process}.", self.prefix().0))
+    }
+
+    /// Value of the variable for a child.
+    pub(crate) fn value(&self, mark: &Mark) -> String {
+        match &self.inherited {
+            Some(outer) => format!("{outer};{}", mark.0),
+            None => mark.0.clone(),
+        }
+    }
+}
+
+/// A mark, or the common start of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(String);
+
+impl Mark {
+    /// Whether the value of the variable holds this mark.
+    pub(crate) fn is_in(&self, value: &str) -> bool {
+        value.split(';').any(|mark| mark.starts_with(&self.0))
+    }
+}
+
+/// Processes whose owner does not live any more. Owners of other boots or pid namespaces are not
+/// judged: their numbers mean something else here.
+pub(crate) fn orphans() -> io::Result<Vec<Stat>> {
+    let (boot, namespace) = (boot_id()?, pid_namespace()?);
+    let is_dead = |mark: &str| {
+        let mut parts = mark.split('.');
+        let same = parts.next() == Some(&boot) && parts.next() == Some(&namespace);
+        let pid = parts.next().and_then(|pid| pid.parse().ok());
+        let start = parts.next().and_then(|start| start.parse::<u64>().ok());
+        match (same, pid, start) {
+            (true, Some(pid), Some(start)) => Stat::of(pid).is_none_or(|now| now.start != start),
+            _ => false,
+        }
+    };
+    let mut found = procfs::all()?;
+    found.retain(|stat| {
+        let value = match procfs::variable(stat.pid, MARK_VARIABLE) {
+            Variable::Set(value) => value,
+            Variable::Unset | Variable::NoEnvironment => return false,
+        };
+        !stat.is_dead() && value.split(';').any(is_dead)
+    });
+    Ok(found)
+}
+
+fn boot_id() -> io::Result<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(id.trim().to_owned())
+}
+
+/// Such as `4026531836`.
+fn pid_namespace() -> io::Result<String> {
+    let link = fs::read_link("/proc/self/ns/pid")?;
+    let digits = link.to_string_lossy();
+    Ok(digits.chars().filter(char::is_ascii_digit).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_found_among_others_and_not_taken_for_a_longer_one() {
+        let owner = Owner::this_process().unwrap();
+        let one = owner.mark("p1");
+        let value = format!("outer;{}", owner.value(&one));
+        assert!(one.is_in(&value) && owner.prefix().is_in(&value));
+        assert!(!owner.mark("p").is_in(&value));
+        assert!(!owner.mark("p11").is_in(&value));
+        assert!(!Owner::this_process().unwrap().prefix().is_in(&value));
+    }
+}
