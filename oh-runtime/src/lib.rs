@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(rustdoc::unescaped_backticks)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod executor;
 #[cfg(feature = "local")]
 pub mod local;
