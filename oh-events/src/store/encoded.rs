@@ -22,24 +22,24 @@ impl Encoded {
     /// [`TooLarge`](ErrorKind::TooLarge) above [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn new(id: EventId, json: impl Into<Bytes>) -> Result<Self> {
         let json = json.into();
-        let refused = |kind, detail: &'static str| {
-            Err(Error::new(kind, "encode event")
-                .with_object(id.to_string())
-                .with_detail(detail))
-        };
-        if json.len() > Self::MAX_BYTES {
-            return refused(
-                ErrorKind::TooLarge,
-                "an event is at most 256 MiB, put large contents into a blob",
-            );
-        }
-        if json.contains(&b'\n') {
-            return refused(
-                ErrorKind::InvalidInput,
-                "the JSON of an event is one line without a line feed",
-            );
-        }
+        Self::check(id, &json)?;
         Ok(Self { id, json })
+    }
+
+    /// Refuses what is no JSON of an event by its form.
+    pub(crate) fn check(id: EventId, json: &[u8]) -> Result<()> {
+        let (kind, detail) = if json.len() > Self::MAX_BYTES {
+            let detail = "an event is at most 256 MiB, put large contents into a blob";
+            (ErrorKind::TooLarge, detail)
+        } else if json.contains(&b'\n') {
+            let detail = "the JSON of an event is one line without a line feed";
+            (ErrorKind::InvalidInput, detail)
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(kind, "encode event")
+            .with_object(id.to_string())
+            .with_detail(detail))
     }
 
     /// The id.

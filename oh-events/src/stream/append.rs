@@ -137,8 +137,11 @@ impl Core {
                 .with_detail("the event has no JSON form"));
         }
         json.drain(..WITHOUT_ID.len());
-        // The same limits as with an id, before an id is given.
-        Encoded::new(EventId(u64::MAX), with_id(EventId(u64::MAX), &json))?;
+        if json.len() > Encoded::MAX_BYTES - ID_BYTES {
+            return Err(self
+                .error(ErrorKind::TooLarge)
+                .with_detail("an event is at most 256 MiB, put large contents into a blob"));
+        }
         Ok(Pending {
             event: Arc::new(event),
             json,
@@ -305,8 +308,11 @@ async fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 /// How the JSON of an event without an id begins.
 const WITHOUT_ID: &str = "{\"id\":0";
 
+/// Room for `{"id":` and the longest id.
+const ID_BYTES: usize = 26;
+
 fn with_id(id: EventId, rest: &str) -> Bytes {
-    let mut json = String::with_capacity(rest.len() + 26);
+    let mut json = String::with_capacity(rest.len() + ID_BYTES);
     json.push_str("{\"id\":");
     json.push_str(&id.to_string());
     json.push_str(rest);

@@ -7,6 +7,8 @@ mod delta;
 mod event_stream;
 mod events;
 mod hub;
+#[cfg(test)]
+mod order_tests;
 mod page;
 mod query;
 mod ring;

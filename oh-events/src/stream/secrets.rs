@@ -1,5 +1,6 @@
 //! The secrets of a stream, which may become more while it lives.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -61,6 +62,8 @@ pub struct OutputMasker {
     generation: u64,
     /// One for each set of secrets since the start; what one gives out goes into the next.
     stages: Vec<StreamMasker>,
+    /// The next chunk follows a gap.
+    after_gap: bool,
 }
 
 impl OutputMasker {
@@ -70,6 +73,7 @@ impl OutputMasker {
             secrets: Arc::clone(secrets),
             generation: current.generation,
             stages: vec![current.masker.stream()],
+            after_gap: false,
         }
     }
 
@@ -80,9 +84,26 @@ impl OutputMasker {
             self.generation = current.generation;
             self.stages.push(current.masker.stream());
         }
+        let chunk = match std::mem::take(&mut self.after_gap) {
+            true => match current
+                .masker
+                .mask_piece_bytes(&chunk, Edge::Cut, Edge::Whole)
+            {
+                Cow::Borrowed(_) => chunk,
+                Cow::Owned(masked) => masked.into(),
+            },
+            false => chunk,
+        };
         self.stages
             .iter_mut()
             .fold(chunk, |chunk, stage| stage.push(chunk))
+    }
+
+    /// Notes that bytes are missing here and gives out the rest of what came before them. What
+    /// the gap leaves of a secret (four bytes or more on one side, in one chunk) is hidden.
+    pub fn gap(&mut self) -> Bytes {
+        self.after_gap = true;
+        self.finish(Edge::Cut)
     }
 
     /// Gives out the rest. At a cut, the beginning of a secret (four bytes or more) is hidden too.

@@ -100,12 +100,12 @@ impl OutputSink {
         self.take(stream, masked).await;
     }
 
-    /// Notes bytes that the runtime lost. A secret that is cut by the gap is hidden before it.
+    /// Notes bytes that the runtime lost. What the gap leaves of a secret is hidden.
     ///
     /// # Cancel safety
     /// As for [`push`](Self::push).
     pub async fn gap(&mut self, gap: Gap) {
-        let rest = self.side(gap.stream).masker.finish(Edge::Cut);
+        let rest = self.side(gap.stream).masker.gap();
         self.take(gap.stream, rest).await;
         let side = self.side(gap.stream);
         let len = gap.to.saturating_sub(gap.from);

@@ -40,7 +40,8 @@ pub struct Subscription {
     place: Place,
     next: u64,
     ready: VecDeque<Arc<Event>>,
-    reading: Option<Reading>,
+    /// A page that is being read, and the end of its range.
+    reading: Option<(Reading, u64)>,
     filter: Filter,
 }
 
@@ -101,12 +102,15 @@ impl Subscription {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    fn take_page(&mut self, page: Result<Vec<Arc<Event>>>) -> Result<()> {
+    fn take_page(&mut self, page: Result<Vec<Arc<Event>>>, to: u64) -> Result<()> {
         match page {
             Ok(page) => {
-                if let Some(last) = page.last() {
-                    self.next = last.id.next().0;
-                }
+                self.next = match (page.last(), &self.place) {
+                    (Some(last), _) => last.id.next().0,
+                    // The log does not hold these any more.
+                    (None, Place::Live { .. }) => to,
+                    (None, Place::View(reader)) => reader.first().0.max(self.next),
+                };
                 self.ready.extend(page);
                 Ok(())
             }
@@ -131,10 +135,10 @@ impl Stream for Subscription {
                     return Poll::Ready(Some(Ok(event)));
                 }
             }
-            if let Some(reading) = &mut this.reading {
-                let page = ready!(reading.as_mut().poll(context));
+            if let Some((reading, to)) = &mut this.reading {
+                let (page, to) = (ready!(reading.as_mut().poll(context)), *to);
                 this.reading = None;
-                if let Err(error) = this.take_page(page) {
+                if let Err(error) = this.take_page(page, to) {
                     return Poll::Ready(Some(Err(error)));
                 }
                 continue;
@@ -143,7 +147,8 @@ impl Stream for Subscription {
             match &this.place {
                 Place::View(reader) => {
                     let range = ReadRange::new(from, EventId(u64::MAX));
-                    this.reading = Some(page::follow(Arc::clone(reader), range));
+                    let reading = page::follow(Arc::clone(reader), range);
+                    this.reading = Some((reading, range.to.0));
                 }
                 Place::Live { hub, key } => match hub.take(*key, this.next, context) {
                     Taken::Events(events) => {
@@ -152,7 +157,7 @@ impl Stream for Subscription {
                     }
                     Taken::InStore { to } => {
                         let range = ReadRange::new(from, EventId(to));
-                        this.reading = Some(page::read(Arc::clone(&hub.reader), range));
+                        this.reading = Some((page::read(Arc::clone(&hub.reader), range), to));
                     }
                     Taken::Wait => return Poll::Pending,
                     Taken::End => return Poll::Ready(None),

@@ -567,3 +567,32 @@ fn a_stream_works_without_a_runtime_where_the_store_need_not_wait() {
         );
     });
 }
+
+#[tokio::test]
+async fn what_a_gap_leaves_of_a_secret_is_hidden_on_both_sides() {
+    let stream = memory().await;
+    stream.add_secret("token", Secret::new("hunter22")).unwrap();
+    let action = stream
+        .append(Source::Agent, RunAction::new("ls"))
+        .await
+        .unwrap();
+    let mut sink = stream.output_sink(action, CaptureLimit::default());
+    sink.push(OutputStream::Stdout, Bytes::from_static(b"a hunter"))
+        .await;
+    let gap = oh_core::Gap {
+        stream: OutputStream::Stdout,
+        from: 8,
+        to: 9,
+    };
+    sink.gap(gap).await;
+    sink.push(
+        OutputStream::Stdout,
+        Bytes::from_static(b"nter22 b hunter22 c hunt"),
+    )
+    .await;
+    let captured = sink.finish(Edge::Cut).await.stdout.captured;
+    let text = String::from_utf8(captured.head.to_vec()).unwrap();
+    let mask = "<secret_hidden>";
+    assert_eq!(text, format!("a {mask}{mask} b {mask} c {mask}"));
+    assert_eq!(captured.gaps.len(), 1);
+}

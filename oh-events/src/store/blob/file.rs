@@ -123,13 +123,20 @@ impl Inner {
                 Arc::clone(self.room.get_or_init(|| room))
             }
         };
-        let id = format!("{prefix}-{}", self.count.fetch_add(1, Ordering::Relaxed));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.directory.join(&id))
-            .map_err(|error| Error::io(OPERATION, error).with_object(id.as_str()))?;
+        let (id, file) = loop {
+            let id = format!("{prefix}-{}", self.count.fetch_add(1, Ordering::Relaxed));
+            let opened = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(self.directory.join(&id));
+            match opened {
+                Ok(file) => break (id, file),
+                // Left by a writer that used the same prefix.
+                Err(error) if error.kind() == Io::AlreadyExists => {}
+                Err(error) => return Err(Error::io(OPERATION, error).with_object(id)),
+            }
+        };
         Ok(OpenBlob {
             id,
             file,

@@ -12,15 +12,18 @@
 //! JSON alone. Files have mode 0600, directories 0700.
 
 mod checkpoint;
+mod directory;
 mod files;
 mod holder_file;
 mod line;
 mod log;
 mod medium;
+mod opened;
 mod recover;
 mod scan;
 mod store;
 mod sync;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod view;

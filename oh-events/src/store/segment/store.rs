@@ -20,6 +20,9 @@ use super::view::SegmentReader;
 /// A line is `<crc32> <length> {json}`: readable with a pager, and proof against a write that was
 /// cut short. Dropping a log releases it; the system releases it when the process dies.
 ///
+/// Blobs are written to disk when they are finished if the writer's appends are synced
+/// ([`Durability::is_synced`](crate::Durability::is_synced)), else when the system likes.
+///
 /// On a network file system the lock holds as far as that system honours `flock`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -1,0 +1,73 @@
+//! Opening a log for writing.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::sync::Arc;
+
+use oh_core::EventId;
+
+use crate::store::OpenReport;
+
+use super::files::{self, Layout, Segment};
+use super::{checkpoint, directory, recover};
+
+/// The end of a log, found and made fit for writing.
+pub(super) struct Opened {
+    pub(super) segment: Arc<Segment>,
+    pub(super) file: File,
+    pub(super) last_checkpoint: u64,
+    pub(super) len: u64,
+    pub(super) layout: Layout,
+    pub(super) report: OpenReport,
+}
+
+impl Opened {
+    pub(super) fn find(path: &Path) -> std::io::Result<Self> {
+        let mut segments = files::list(path)?;
+        let segment = match segments.last() {
+            Some(last) => Arc::clone(last),
+            None => {
+                let first = Arc::new(Segment::new(path, 0, 0));
+                directory::create_file(&first.path)?;
+                directory::sync(path);
+                segments.push(Arc::clone(&first));
+                first
+            }
+        };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&segment.path)?;
+        let end = recover::find_end(&segment, &file)?;
+        let mut report = OpenReport::new(EventId(end.next));
+        if end.torn_bytes > 0 {
+            file.set_len(end.len)?;
+            file.sync_data()?;
+            let name = segment.path.display().to_string();
+            tracing::warn!(
+                file = name,
+                bytes = end.torn_bytes,
+                "cut an unfinished write"
+            );
+            report = report.cut(name, end.torn_bytes);
+        }
+        if !end.checkpoints_stored
+            && let Err(error) = checkpoint::store(&segment.checkpoint_path(), &end.checkpoints)
+        {
+            tracing::debug!(%error, "checkpoints were not stored");
+        }
+        let last_checkpoint = end.checkpoints.last().map_or(0, |last| last.offset);
+        segment.replace(end.len, end.checkpoints);
+        Ok(Self {
+            segment,
+            file,
+            last_checkpoint,
+            len: end.len,
+            layout: Layout {
+                segments,
+                next: end.next,
+            },
+            report,
+        })
+    }
+}
