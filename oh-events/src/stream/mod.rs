@@ -14,6 +14,8 @@ mod query;
 mod ring;
 mod secrets;
 mod sink;
+#[cfg(test)]
+mod slow_store_tests;
 mod state;
 mod subscription;
 #[cfg(test)]
