@@ -16,7 +16,8 @@ use super::subscription::{Cursor, Subscription};
 ///
 /// Beside an [`EventStream`](crate::EventStream) of the same process its own subscriptions are the
 /// better ones. A viewer sees an event when it is written, which can be a moment before the
-/// writer's durability is met.
+/// writer's durability is met; where a batch of the writer meets a full disk, it can have seen an
+/// event that is taken back.
 #[derive(Clone, Debug)]
 pub struct EventViewer {
     reader: Arc<dyn EventReader>,

@@ -17,7 +17,7 @@ use super::holder_file;
 #[cfg(test)]
 use super::medium::Medium;
 use super::opened::Opened;
-use super::sync::Syncer;
+use super::sync::{self, Syncer};
 use super::tail::Tail;
 use super::view::SegmentReader;
 
@@ -86,20 +86,21 @@ impl SegmentLog {
             .with_detail(detail)
     }
 
+    /// After a failed sync it is open what is on disk.
+    fn unknown(&self, error: Error) -> Error {
+        let detail = "writing to disk failed; open the log again to see what it holds";
+        self.error(ErrorKind::OutcomeUnknown, detail)
+            .with_source(error)
+    }
+
     /// Writes a batch to the page cache.
     fn write(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
         let mut state = self.tail.state();
         if state.held.is_none() {
             return Err(self.error(ErrorKind::Gone, "the log was closed"));
         }
-        if let Some(failure) = self.syncer.take_failure() {
-            return Err(failure.with_object(self.session.as_str()));
-        }
-        if state.broken {
-            return Err(self.error(
-                ErrorKind::OutcomeUnknown,
-                "writing to disk failed before; open the log again to see what it holds",
-            ));
+        if let Some(failure) = &state.broken {
+            return Err(self.unknown(Error::io("sync event log", sync::copy(failure))));
         }
         if epoch != self.epoch || expected.0 != state.next {
             return Err(self.error(
@@ -174,7 +175,10 @@ impl EventLog for SegmentLog {
             // With `Each` the batches are of one event: see `EventLog::append`.
             Durability::Group | Durability::Each => {
                 self.write(expected, epoch, batch)?;
-                self.syncer.now().await.map(|_| ()).map_err(unknown)
+                match self.syncer.now().await {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(self.unknown(error)),
+                }
             }
         }
     }
@@ -204,11 +208,4 @@ impl EventLog for SegmentLog {
         self.tail.state().held = None;
         synced
     }
-}
-
-/// A failed sync leaves it open what is on disk.
-fn unknown(error: Error) -> Error {
-    Error::new(ErrorKind::OutcomeUnknown, "append event")
-        .with_detail("writing to disk failed; open the log again to see what it holds")
-        .with_source(error)
 }

@@ -17,8 +17,15 @@ use super::view::SegmentReader;
 
 /// Keeps each session as append-only files in a directory of its own.
 ///
-/// A line is `<crc32> <length> {json}`: readable with a pager, and proof against a write that was
-/// cut short. Dropping a log releases it; the system releases it when the process dies.
+/// ```text
+/// ROOT/<session>/00000000000000000000.log    events, one line each: <crc32 8 hex> <length 8 hex> {json}
+/// ROOT/<session>/00000000000000000000.idx    where some of them begin; can be derived
+/// ROOT/<session>/lock, holder.json           the one writer
+/// ROOT/<session>/blobs/<id>                  large contents
+/// ```
+///
+/// A log file is named after its first event and can be read with a pager. Dropping a log releases
+/// it; the system releases it when the process dies.
 ///
 /// Blobs are written to disk when they are finished if the writer's appends are synced
 /// ([`Durability::is_synced`](crate::Durability::is_synced)), else when the system likes.

@@ -10,7 +10,7 @@ use oh_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
 /// What the thread does when it is asked to: writes to disk all that is there and returns the
-/// next id of that moment.
+/// next id of that moment. It notes a failure by itself, as no one may wait for it.
 pub(super) type Work = Arc<dyn Fn() -> IoResult<u64> + Send + Sync>;
 
 enum Request {
@@ -23,8 +23,6 @@ enum Request {
 /// A handle on the thread, which starts with the first request and ends with the handle.
 pub(super) struct Syncer {
     work: Work,
-    /// Takes a failure that no one waited for.
-    failed: Arc<Mutex<Option<Error>>>,
     thread: Mutex<Option<(Sender<Request>, JoinHandle<()>)>>,
 }
 
@@ -32,7 +30,6 @@ impl Syncer {
     pub(super) fn new(work: Work) -> Self {
         Self {
             work,
-            failed: Arc::default(),
             thread: Mutex::new(None),
         }
     }
@@ -53,14 +50,6 @@ impl Syncer {
         self.send(Request::Soon(within))
     }
 
-    /// The failure of a sync that no one waited for; it is told once.
-    pub(super) fn take_failure(&self) -> Option<Error> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
     /// Ends the thread, after what was asked for, and gives it to whoever wants to wait for it.
     pub(super) fn end(&self) -> Option<JoinHandle<()>> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,10 +63,10 @@ impl Syncer {
             Some(running) => running,
             none => {
                 let (sender, receiver) = channel();
-                let (work, failed) = (Arc::clone(&self.work), Arc::clone(&self.failed));
+                let work = Arc::clone(&self.work);
                 let handle = std::thread::Builder::new()
                     .name("oh-events-sync".to_owned())
-                    .spawn(move || run(&receiver, &work, &failed))
+                    .spawn(move || run(&receiver, &work))
                     .map_err(|error| Error::io(OPERATION, error))?;
                 none.insert((sender, handle))
             }
@@ -94,7 +83,7 @@ impl std::fmt::Debug for Syncer {
     }
 }
 
-fn run(requests: &Receiver<Request>, work: &Work, failed: &Mutex<Option<Error>>) {
+fn run(requests: &Receiver<Request>, work: &Work) {
     let mut due: Option<Instant> = None;
     loop {
         let request = match due {
@@ -118,12 +107,6 @@ fn run(requests: &Receiver<Request>, work: &Work, failed: &Mutex<Option<Error>>)
         }));
         due = None;
         let result = work();
-        if let Err(error) = &result
-            && waiting.is_empty()
-        {
-            let error = Error::io("sync event log", copy(error));
-            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
         for answer in waiting {
             // The caller may have gone.
             let _ = answer.send(match &result {
@@ -134,7 +117,7 @@ fn run(requests: &Receiver<Request>, work: &Work, failed: &Mutex<Option<Error>>)
     }
 }
 
-fn copy(error: &std::io::Error) -> std::io::Error {
+pub(super) fn copy(error: &std::io::Error) -> std::io::Error {
     match error.raw_os_error() {
         Some(code) => std::io::Error::from_raw_os_error(code),
         None => std::io::Error::new(error.kind(), error.to_string()),

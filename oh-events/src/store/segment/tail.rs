@@ -13,6 +13,7 @@ use super::holder_file::Held;
 use super::line;
 use super::medium::Medium;
 use super::opened::Opened;
+use super::sync;
 
 /// Largest batch buffer that is kept for the next append.
 const KEPT_BUFFER_BYTES: usize = 1024 * 1024;
@@ -39,8 +40,8 @@ pub(super) struct State {
     ragged: bool,
     /// Segments that were filled since the last sync.
     filled: Vec<Arc<dyn Medium>>,
-    /// A sync failed: what is on disk is not known.
-    pub(super) broken: bool,
+    /// Why a sync failed: what is on disk is not known since.
+    pub(super) broken: Option<std::io::Error>,
     buffer: Vec<u8>,
     /// `None` after closing.
     pub(super) held: Option<Held>,
@@ -59,7 +60,7 @@ impl Tail {
                 next: opened.layout.next,
                 ragged: false,
                 filled: Vec::new(),
-                broken: false,
+                broken: None,
                 buffer: Vec::new(),
                 held: Some(held),
             }),
@@ -82,7 +83,7 @@ impl Tail {
         for medium in media {
             if let Err(error) = medium.sync() {
                 // The system may have dropped what it could not write, and reports it only once.
-                self.state().broken = true;
+                self.state().broken = Some(sync::copy(&error));
                 return Err(error);
             }
         }
