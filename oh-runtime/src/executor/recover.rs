@@ -1,6 +1,6 @@
 //! What an earlier run left open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use oh_core::action::{Action, ConfirmStep};
@@ -51,9 +51,9 @@ impl Open {
 pub(super) struct Recovered {
     /// Actions that wait for an answer.
     pub(super) asked: Vec<Arc<Event>>,
-    /// Actions that were appended before the executor started.
-    pub(super) todo: Vec<Arc<Event>>,
-    /// First event that was not looked at.
+    /// Actions of this run that have an observation already.
+    pub(super) answered: HashSet<EventId>,
+    /// First event of this run.
     pub(super) from: EventId,
 }
 
@@ -63,29 +63,37 @@ pub(super) fn is_executed(action: &Action) -> bool {
 }
 
 impl Executor {
-    /// Reads the log up to now. Actions that an earlier run of the host left open are closed: they
-    /// may have been carried out, in part or not at all, and are never carried out again.
-    /// Questions that are still open stay open; actions of this run are still to be done.
+    /// Reads the log. Actions that an earlier run of the host left open are closed: they may have
+    /// been carried out, in part or not at all, and are never carried out again. Questions that
+    /// are still open stay open. What this run appended so far is left to the loop, but for
+    /// actions that are answered already.
     pub(super) async fn recover(&self) -> Result<Recovered> {
-        let first_new = self.stream.report().next;
-        let until = self.stream.next();
+        let from = self.stream.report().next;
         let mut open = Open::default();
-        let mut events = self.stream.events(Query::new(EventId(0), until));
-        while let Some(event) = events.next().await {
-            open.note(&event?);
-        }
         let mut recovered = Recovered {
             asked: Vec::new(),
-            todo: Vec::new(),
-            from: until,
+            answered: HashSet::new(),
+            from,
         };
+        let mut events = self
+            .stream
+            .events(Query::new(EventId(0), self.stream.next()));
+        while let Some(event) = events.next().await {
+            let Some(event) = readable(event)? else {
+                continue;
+            };
+            if event.id < from {
+                open.note(&event);
+            } else if matches!(event.body, EventBody::Observation(_)) {
+                recovered.answered.extend(event.cause);
+            }
+        }
         for (id, event) in open.actions {
-            if open.asked.contains_key(&id) {
-                recovered.asked.push(event);
+            if recovered.answered.contains(&id) {
                 continue;
             }
-            if id >= first_new {
-                recovered.todo.push(event);
+            if open.asked.contains_key(&id) {
+                recovered.asked.push(event);
                 continue;
             }
             let failure = FailureObservation::new(
@@ -96,5 +104,18 @@ impl Executor {
             self.stream.reply(id, failure).await?;
         }
         Ok(recovered)
+    }
+}
+
+/// Passes over a damaged stretch of the log, which the stream names and reads on behind: what is
+/// lost there cannot be closed, and everything else can.
+pub(super) fn readable(event: Result<Arc<Event>>) -> Result<Option<Arc<Event>>> {
+    match event {
+        Ok(event) => Ok(Some(event)),
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            tracing::warn!(%error, "a part of the log is damaged");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

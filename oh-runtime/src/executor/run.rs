@@ -14,7 +14,7 @@ use oh_events::Cursor;
 
 use super::approval::{Answer, answer};
 use super::builder::Executor;
-use super::recover::is_executed;
+use super::recover::{is_executed, readable};
 use super::tap::StreamTap;
 
 /// What the executor does at the moment.
@@ -65,7 +65,7 @@ impl Executor {
         let mut statuses_go_on = true;
         let mut asked = begin.asked.into_iter();
         let mut work = asked.next().map_or(Work::Idle, Work::Asked);
-        let mut queue: VecDeque<Arc<Event>> = asked.chain(begin.todo).collect();
+        let mut queue: VecDeque<Arc<Event>> = asked.collect();
         let mut paused = self.stream.state() == AgentState::Paused;
         loop {
             if matches!(work, Work::Idle)
@@ -78,7 +78,8 @@ impl Executor {
             tokio::select! {
                 biased;
                 event = events.next() => {
-                    let Some(event) = event.transpose()? else { break };
+                    let Some(event) = event else { break };
+                    let Some(event) = readable(event)? else { continue };
                     match self.halt(&event) {
                         Halt::No => {}
                         Halt::Pause => {
@@ -99,7 +100,9 @@ impl Executor {
                         let action = action.clone();
                         work = self.resolve(action, said).await?;
                     }
-                    if event.body.as_action().is_some_and(is_executed) {
+                    if event.body.as_action().is_some_and(is_executed)
+                        && !begin.answered.contains(&event.id)
+                    {
                         queue.push_back(event);
                     }
                 }
