@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
 use oh_core::{
-    Body, ByteRange, ByteStream, Command, Descriptor, Edit, EditOutput, Error, FileMeta, Follow,
-    LinkMode, ListOptions, Listing, OutputStream, Process, ProcessId, ProcessInfo, ReadOptions,
-    ReadOutput, RemoveMode, RenameMode, Result, Runtime, RuntimeStatus, SandboxPath, Stats,
-    StatusStream, WriteOptions,
+    Body, ByteRange, ByteStream, Command, CopyOptions, CopySummary, Descriptor, Edit, EditOutput,
+    Error, FileMeta, Follow, GlobOutput, GlobQuery, GrepOutput, GrepQuery, LinkMode, ListOptions,
+    Listing, OutputStream, Process, ProcessId, ProcessInfo, ReadOptions, ReadOutput, RemoveMode,
+    RenameMode, Result, Runtime, RuntimeStatus, SandboxPath, Stats, StatusStream, WriteOptions,
 };
 use tokio::sync::watch;
 
@@ -94,6 +94,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn read(&self, path: &SandboxPath, options: ReadOptions) -> Result<ReadOutput> {
+        self.engine.check_open("read")?;
         self.files.read(path, options).await
     }
 
@@ -102,6 +103,7 @@ impl Runtime for LocalRuntime {
         path: &SandboxPath,
         options: ReadOptions,
     ) -> Result<(FileMeta, ByteStream)> {
+        self.engine.check_open("read_stream")?;
         self.files.read_stream(path, options).await
     }
 
@@ -111,26 +113,42 @@ impl Runtime for LocalRuntime {
         body: Body,
         options: WriteOptions,
     ) -> Result<FileMeta> {
+        self.engine.check_open("write")?;
         self.files.write(path, body, options).await
     }
 
     async fn edit(&self, path: &SandboxPath, edit: Edit) -> Result<EditOutput> {
+        self.engine.check_open("edit")?;
         self.files.edit(path, edit).await
     }
 
     async fn stat(&self, path: &SandboxPath, links: LinkMode) -> Result<FileMeta> {
+        self.engine.check_open("stat")?;
         self.files.stat(path, links).await
     }
 
     async fn list(&self, path: &SandboxPath, options: ListOptions) -> Result<Listing> {
+        self.engine.check_open("list")?;
         self.files.list(path, options).await
     }
 
+    async fn glob(&self, query: GlobQuery) -> Result<GlobOutput> {
+        self.engine.check_open("glob")?;
+        self.files.glob(query).await
+    }
+
+    async fn grep(&self, query: GrepQuery) -> Result<GrepOutput> {
+        self.engine.check_open("grep")?;
+        self.files.grep(query).await
+    }
+
     async fn remove(&self, path: &SandboxPath, mode: RemoveMode) -> Result<()> {
+        self.engine.check_open("remove")?;
         self.files.remove(path, mode).await
     }
 
     async fn make_dir(&self, path: &SandboxPath) -> Result<FileMeta> {
+        self.engine.check_open("make_dir")?;
         self.files.make_dir(path).await
     }
 
@@ -140,7 +158,23 @@ impl Runtime for LocalRuntime {
         to: &SandboxPath,
         mode: RenameMode,
     ) -> Result<FileMeta> {
+        self.engine.check_open("rename")?;
         self.files.rename(from, to, mode).await
+    }
+
+    async fn copy_to(
+        &self,
+        source: ByteStream,
+        target: &SandboxPath,
+        options: CopyOptions,
+    ) -> Result<CopySummary> {
+        self.engine.check_open("copy_to")?;
+        self.files.copy_to(source, target, options).await
+    }
+
+    async fn copy_from(&self, source: &SandboxPath, options: CopyOptions) -> Result<ByteStream> {
+        self.engine.check_open("copy_from")?;
+        self.files.copy_from(source, options).await
     }
 
     async fn set_env(&self, variables: BTreeMap<String, Option<String>>) -> Result<()> {

@@ -214,7 +214,7 @@ async fn undo_of_a_creation_removes_the_file(trial: &Trial<'_>) -> Checked {
 }
 
 async fn undo_without_a_change_is_refused(trial: &Trial<'_>) -> Checked {
-    trial.put("file", "one").await?;
+    trial.ok("printf one >file").await?;
     let refused = edit(trial, "file", Edit::Undo).await?;
     expect_names(
         &expect_kind("undo", refused, ErrorKind::InvalidInput)?,

@@ -35,6 +35,9 @@ impl Volume {
             _ => self.tree.locate(target, LinkMode::Follow),
         };
         let edited = place.map_err(|miss| call.miss(miss)).and_then(|place| {
+            if matches!(edit, Edit::Create { .. }) {
+                self.refuse_link(path, &call)?;
+            }
             let key = place.key(&call)?;
             let _lock = self.lock(&key);
             match edit {
@@ -74,7 +77,7 @@ impl Volume {
         };
         Self::write_locked(place, &bytes, &expected, call)?;
         let previous = before.map(|before| before.bytes);
-        self.undo().push(key.as_str(), previous);
+        self.undo().push(&place.history(key), previous);
         Ok(EditOutput::new(self.visible(path), text, edited))
     }
 
@@ -86,9 +89,10 @@ impl Volume {
         call: &Call,
     ) -> Result<EditOutput> {
         let now = read(place, call)?;
+        let history = place.history(key);
         let previous = self
             .undo()
-            .pop(key.as_str())
+            .pop(&history)
             .ok_or_else(|| refused(EditError::NothingToUndo, call))?;
         let expected = match &now {
             Some(now) => Expected::Same(&now.facts),
@@ -103,7 +107,7 @@ impl Volume {
             (None, None) => Ok(()),
         };
         if let Err(error) = restored {
-            self.undo().push(key.as_str(), previous);
+            self.undo().push(&history, previous);
             return Err(error);
         }
         Ok(EditOutput::restored(

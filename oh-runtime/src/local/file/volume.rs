@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -111,18 +112,22 @@ impl Volume {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PlaceKey(String);
 
-impl PlaceKey {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Place {
     pub(super) fn key(&self, call: &Call) -> Result<PlaceKey> {
         let facts = Facts::of(&self.dir).map_err(|errno| call.errno(errno))?;
         let name = self.name.as_deref().unwrap_or(OsStr::new(""));
         let name: String = name.as_bytes().escape_ascii().to_string();
         Ok(PlaceKey(format!("{:x}.{:x}/{name}", facts.dev, facts.ino)))
+    }
+
+    /// Names the history of the place. A new directory may get the number of a removed one, so
+    /// the path belongs to the name where the system tells it.
+    pub(super) fn history(&self, key: &PlaceKey) -> String {
+        let dir = format!("/proc/self/fd/{}", self.dir.as_raw_fd());
+        match std::fs::read_link(dir) {
+            Ok(path) => format!("{} {}", key.0, path.as_os_str().as_bytes().escape_ascii()),
+            Err(_) => key.0.clone(),
+        }
     }
 
     /// What stands here, a link not followed.

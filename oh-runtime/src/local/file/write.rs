@@ -7,8 +7,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use oh_core::{
-    Error, ErrorKind, FileMeta, FileVersion, LinkMode, Parents, Result, SandboxPath, WriteMode,
-    WriteOptions,
+    Error, ErrorKind, FileKind, FileMeta, FileVersion, LinkMode, Parents, Result, SandboxPath,
+    WriteMode, WriteOptions,
 };
 use rustix::fs::{Access, AtFlags, Mode};
 use rustix::io::Errno;
@@ -67,9 +67,12 @@ impl Volume {
             Parents::Create => self.tree.locate_making(target, &mut made),
             Parents::Require => self.tree.locate(target, LinkMode::Follow),
         };
-        let written = place
-            .map_err(|miss| call.miss(miss))
-            .and_then(|place| self.write_at(&place, content, expected, options.permissions, call));
+        let written = place.map_err(|miss| call.miss(miss)).and_then(|place| {
+            if matches!(expected, Expected::Nothing) {
+                self.refuse_link(path, call)?;
+            }
+            self.write_at(&place, content, expected, options.permissions, call)
+        });
         match written {
             Ok((facts, hash)) => {
                 let mut meta = facts.meta(self.visible(path));
@@ -80,6 +83,19 @@ impl Volume {
                 made.undo();
                 Err(error)
             }
+        }
+    }
+
+    /// Refuses a link where a new file is wanted: what it points to may be missing, but there is
+    /// something, as `O_EXCL` has it.
+    pub(super) fn refuse_link(&self, path: &SandboxPath, call: &Call) -> Result<()> {
+        let place = self.tree.locate(Path::new(path.as_str()), LinkMode::Keep);
+        // Whatever else is wrong with the path shows in the next steps.
+        match place.map(|place| place.facts()) {
+            Ok(Ok(facts)) if facts.kind() == FileKind::Symlink => {
+                Err(call.kind(ErrorKind::AlreadyExists))
+            }
+            _ => Ok(()),
         }
     }
 

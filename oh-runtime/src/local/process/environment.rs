@@ -175,17 +175,38 @@ pub(crate) fn words(target: &Target, shell: &str) -> Vec<String> {
             words.extend(args.iter().cloned());
             words
         }
-        // A text that starts with a dash is no option.
-        Target::Shell(script) => {
-            ["-c", "--", script]
-                .iter()
-                .fold(vec![shell.to_owned()], |mut words, word| {
-                    words.push((*word).to_owned());
-                    words
-                })
-        }
+        Target::Shell(script) => shell_words(shell, script),
         _ => Vec::new(),
     }
+}
+
+/// Largest part of a shell text in one word; Linux takes 128 KiB.
+const PART_BYTES: usize = 100_000;
+
+/// A text for the shell. One that does not fit into a word of the system comes in several, and the
+/// shell puts them together again.
+fn shell_words(shell: &str, script: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut rest = script;
+    while rest.len() > PART_BYTES {
+        let mut cut = PART_BYTES;
+        while !rest.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let (part, after) = rest.split_at(cut);
+        parts.push(part.to_owned());
+        rest = after;
+    }
+    parts.push(rest.to_owned());
+    // A text that starts with a dash is no option.
+    let mut words = vec![shell.to_owned(), "-c".to_owned(), "--".to_owned()];
+    if parts.len() > 1 {
+        let all: String = (1..=parts.len()).map(|n| format!("${{{n}}}")).collect();
+        words.push(format!("eval \"set --;{all}\""));
+        words.push(shell.to_owned());
+    }
+    words.extend(parts);
+    words
 }
 
 /// The words that run others within limits.
