@@ -13,7 +13,7 @@ pub mod transfer;
 pub use executor::{ActionLimits, Executor, ExecutorBuilder, Permissions};
 #[cfg(feature = "local")]
 #[doc(inline)]
-pub use local::{FileScope, LocalFiles, LocalRuntime, LocalRuntimeBuilder};
+pub use local::{ContainmentChoice, FileScope, LocalFiles, LocalRuntime, LocalRuntimeBuilder};
 pub use oh_core::{
     Action, AgentState, AgentTrigger, AllowAll, BlobRef, Body, Browse, BrowseOutput, ByteRange,
     ByteStream, CallId, Capabilities, Capability, Capture, CaptureLimit, CaptureTap, Captured,

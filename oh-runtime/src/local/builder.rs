@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oh_core::{
@@ -10,8 +11,9 @@ use oh_core::{
 };
 use rustix::fs::{Access, AtFlags, CWD};
 
+use super::confine::{CgroupRoot, ContainmentChoice};
 use super::file::{FileScope, LocalFiles};
-use super::process::{Engine, EngineSettings, Retention, SpoolSettings};
+use super::process::{Engine, EngineSettings, Owner, Retention, SpoolSettings};
 use super::runtime::LocalRuntime;
 
 /// Sets up a [`LocalRuntime`]; see [`LocalRuntime::builder`].
@@ -25,6 +27,7 @@ pub struct LocalRuntimeBuilder {
     spool_limit_bytes: u64,
     retention: Retention,
     scope: FileScope,
+    containment: ContainmentChoice,
 }
 
 impl LocalRuntimeBuilder {
@@ -41,6 +44,7 @@ impl LocalRuntimeBuilder {
                 bytes: 1 << 30,
             },
             scope: FileScope::default(),
+            containment: ContainmentChoice::default(),
         }
     }
 
@@ -105,12 +109,20 @@ impl LocalRuntimeBuilder {
         self
     }
 
+    /// Sets how the processes of a command are held together; by their mark by default.
+    #[must_use]
+    pub fn containment(mut self, choice: ContainmentChoice) -> Self {
+        self.containment = choice;
+        self
+    }
+
     /// Starts the runtime. Processes that a runtime of a dead host left behind are ended meanwhile.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) or [`NotADirectory`](ErrorKind::NotADirectory) for the
     /// workspace, which is never created, or the spool directory;
     /// [`NotFound`](ErrorKind::NotFound) without any shell;
+    /// [`Unsupported`](ErrorKind::Unsupported) if control groups are demanded and cannot be had;
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a workspace whose path is not UTF-8, a
     /// variable with a malformed name or a NUL byte.
     ///
@@ -125,7 +137,13 @@ impl LocalRuntimeBuilder {
             Error::invalid("start", "the path of the workspace is not UTF-8")
                 .with_object(workspace.to_string_lossy())
         })?;
-        let descriptor = descriptor(SandboxPath::new(text)?);
+        let owner = Owner::this_process().map_err(|error| Error::io("start", error))?;
+        let cgroups = self.cgroups(&owner)?;
+        let containment = match cgroups {
+            Some(_) => Containment::Cgroup,
+            None => Containment::Marker,
+        };
+        let descriptor = descriptor(SandboxPath::new(text)?).containment(containment);
         let files = LocalFiles::open(&workspace, self.scope)?;
         let engine = Engine::start(EngineSettings {
             workspace,
@@ -136,8 +154,26 @@ impl LocalRuntimeBuilder {
             },
             retention: self.retention,
             shell,
-        })?;
+            owner,
+            cgroups,
+        });
         Ok(LocalRuntime::new(descriptor, engine, files))
+    }
+
+    /// Refuses where groups are demanded and cannot be had: less than was asked for would be a
+    /// silent loss of safety.
+    fn cgroups(&self, owner: &Owner) -> Result<Option<Arc<CgroupRoot>>> {
+        if self.containment == ContainmentChoice::Marker {
+            return Ok(None);
+        }
+        match CgroupRoot::create(owner) {
+            Ok(root) => Ok(Some(root)),
+            Err(_) if self.containment == ContainmentChoice::Auto => Ok(None),
+            Err(error) => Err(Error::unsupported("start")
+                .with_object("control groups")
+                .with_detail(format!("{error}; choose another containment"))
+                .with_source(error)),
+        }
     }
 
     fn environment(&self) -> Result<BTreeMap<String, String>> {
@@ -244,7 +280,6 @@ fn descriptor(workspace: SandboxPath) -> Descriptor {
     ]);
     Descriptor::new("local", id, workspace)
         .capabilities(capabilities)
-        .containment(Containment::Marker)
         .isolation(Isolation::None)
         .platform(std::env::consts::OS, std::env::consts::ARCH)
 }

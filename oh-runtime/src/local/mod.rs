@@ -1,13 +1,14 @@
 //! The local runtime: processes, shells and files of this machine.
 
 mod builder;
+mod confine;
 pub(crate) mod file;
 #[allow(dead_code, unused_imports)]
 mod process;
 mod runtime;
-#[allow(dead_code)]
 mod sys;
 
 pub use builder::LocalRuntimeBuilder;
+pub use confine::ContainmentChoice;
 pub use file::{FileScope, LocalFiles};
 pub use runtime::LocalRuntime;

@@ -277,7 +277,6 @@ async fn two_hundred_stubborn_processes_are_gone_when_cancel_returns() {
 #[tokio::test]
 async fn a_start_ends_what_a_dead_host_left_behind() {
     // The mark of an owner that cannot live: this process with another start time.
-    let word = unique("orphan");
     let sandbox = sandbox().await;
     let mark = sandbox
         .sh("printf %s \"$OH_OWNER\"")
@@ -288,7 +287,7 @@ async fn a_start_ends_what_a_dead_host_left_behind() {
     let mut parts: Vec<&str> = mine.split('.').collect();
     parts[3] = "1";
     let mut child = std::process::Command::new("sh")
-        .args(["-c", "sleep 600; :", &word])
+        .args(["-c", "exec sleep 600"])
         .env("OH_OWNER", parts.join("."))
         .spawn()
         .unwrap();
@@ -299,6 +298,5 @@ async fn a_start_ends_what_a_dead_host_left_behind() {
         .unwrap();
     let status = tokio::task::spawn_blocking(move || child.wait().unwrap());
     assert!(!within("the sweep", status).await.unwrap().success());
-    gone(&word).await;
     drop(next);
 }

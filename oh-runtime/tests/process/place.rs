@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use oh_runtime::{
-    Capability, Command, Containment, ErrorKind, Exit, Follow, Isolation, Limits, LocalRuntime,
-    OutputMode, Runtime, RuntimeExt, SandboxPath, Stdin,
+    Capability, Command, Containment, ContainmentChoice, ErrorKind, Exit, Follow, Isolation,
+    Limits, LocalRuntime, OutputMode, Runtime, RuntimeExt, SandboxPath, Stdin,
 };
 
-use crate::{Sandbox, code, sandbox};
+use crate::{Sandbox, alive, code, sandbox, unique};
 
 pub(crate) fn fifo(sandbox: &Sandbox, name: &str) {
     let path = sandbox.workspace.path().join(name);
@@ -247,4 +247,63 @@ async fn a_deadline_of_a_merged_command_gives_what_was_printed() {
         (output.exit(), &*output.stdout_text()),
         (Some(&Exit::TimedOut), "partial\n")
     );
+}
+
+#[tokio::test]
+async fn control_groups_hold_a_tree_where_they_can_be_had_and_are_refused_elsewhere() {
+    let workspace = tempfile::tempdir().unwrap();
+    let builder = LocalRuntime::builder(workspace.path()).containment(ContainmentChoice::Cgroup);
+    let runtime = match builder.start().await {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            return;
+        }
+    };
+    assert_eq!(runtime.descriptor().containment, Containment::Cgroup);
+    let word = unique("cgroup");
+    // Cleared environment, own session, no parent: only the group still knows it.
+    let script = format!(
+        "( ( env -i setsid /bin/sh -c 'echo up; sleep 600; :' {word} & ) & ) & wait; sleep 600"
+    );
+    let mut process = runtime
+        .spawn(Command::shell(script), Follow::default())
+        .await
+        .unwrap();
+    while let Some(Ok(event)) = process.next().await {
+        if matches!(event, oh_runtime::ProcessEvent::Stdout { .. }) {
+            break;
+        }
+    }
+    assert!(!alive(&word).is_empty());
+    process.cancel().await.unwrap();
+    assert!(alive(&word).is_empty());
+    let limited = Command::shell("ulimit -n; exit 3").limits(Limits::default().open_files(30));
+    let output = runtime.run(limited, Follow::default()).await.unwrap();
+    assert_eq!((code(&output), &*output.stdout_text()), (3, "30\n"));
+    let background =
+        format!("env -i setsid /bin/sh -c 'sleep 600; :' {word} >/dev/null 2>&1 & echo ok");
+    assert_eq!(
+        runtime.shell(&background).await.unwrap().stdout_text(),
+        "ok\n"
+    );
+    runtime.close().await.unwrap();
+    assert!(alive(&word).is_empty());
+}
+
+#[tokio::test]
+async fn the_best_containment_is_taken_when_none_is_named() {
+    let workspace = tempfile::tempdir().unwrap();
+    let builder = LocalRuntime::builder(workspace.path()).containment(ContainmentChoice::Auto);
+    let runtime = builder.start().await.unwrap();
+    let containment = runtime.descriptor().containment;
+    assert!(matches!(
+        containment,
+        Containment::Cgroup | Containment::Marker
+    ));
+    assert_eq!(
+        runtime.shell("echo ok").await.unwrap().stdout_text(),
+        "ok\n"
+    );
+    runtime.close().await.unwrap();
 }

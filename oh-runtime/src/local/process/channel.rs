@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tokio::io::Interest;
@@ -22,11 +23,12 @@ impl Channel {
         sys::watch(fd, interest).map(Self)
     }
 
-    /// Waits for bytes and takes them; 0 at the end.
+    /// Waits for bytes and appends them to what is in the buffer, within its capacity; 0 at the
+    /// end.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) async fn read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         loop {
             let mut ready = self.0.readable().await?;
             match ready.try_io(|fd| read(fd.get_ref(), buffer)) {
@@ -37,8 +39,9 @@ impl Channel {
         }
     }
 
-    /// Takes bytes that are there now; `None` if there are none and the end is not reached.
-    pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// As [`read`](Self::read) for what is there now; `None` if there is nothing and the end is not
+    /// reached.
+    pub(crate) fn read_now(&self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
         loop {
             match read(self.0.get_ref(), buffer) {
                 Ok(count) => return Ok(Some(count)),
@@ -68,8 +71,8 @@ impl Channel {
 }
 
 /// A terminal whose other side nobody holds any more answers `EIO`; that is its end.
-fn read(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
-    match rustix::io::read(fd, buffer) {
+fn read(fd: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    match rustix::io::read(fd, spare_capacity(buffer)) {
         Ok(count) => Ok(count),
         Err(Errno::IO) => Ok(0),
         Err(error) => Err(error.into()),

@@ -22,6 +22,7 @@ use super::supervise::{Duties, Source, supervise};
 use super::table::{self, Retention, Table, Tracked};
 use super::tasks::Tasks;
 use super::tree::{Ladder, Tree, sweep_orphans};
+use crate::local::confine::{Cgroup, CgroupRoot};
 
 /// What an [`Engine`] is made from.
 #[derive(Debug)]
@@ -34,6 +35,9 @@ pub(crate) struct EngineSettings {
     pub(crate) retention: Retention,
     /// Path of the shell that runs texts.
     pub(crate) shell: String,
+    pub(crate) owner: Owner,
+    /// Where control groups are made, if commands get one each.
+    pub(crate) cgroups: Option<Arc<CgroupRoot>>,
 }
 
 /// Starts commands, keeps their records, ends them.
@@ -44,6 +48,7 @@ pub(crate) struct Engine {
     spool: SpoolSettings,
     shell: String,
     owner: Owner,
+    cgroups: Option<Arc<CgroupRoot>>,
     tasks: Tasks,
     table: Mutex<Table>,
     /// Held while a command with a key is started, so that two of them start it once.
@@ -54,11 +59,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the engine within the current tokio runtime.
-    ///
-    /// # Errors
-    /// What `/proc` refuses.
-    pub(crate) fn start(settings: EngineSettings) -> Result<Self> {
-        let owner = Owner::this_process().map_err(|error| Error::io("start", error))?;
+    pub(crate) fn start(settings: EngineSettings) -> Self {
         let tasks = Tasks::new();
         tasks.spawn(async {
             match sweep_orphans().await {
@@ -67,18 +68,19 @@ impl Engine {
                 Err(error) => tracing::warn!(%error, "cannot look for processes of dead hosts"),
             }
         });
-        Ok(Self {
+        Self {
             workspace: settings.workspace,
             environment: Mutex::new(Environment::new(settings.environment)),
             spool: settings.spool,
             shell: settings.shell,
-            owner,
+            owner: settings.owner,
+            cgroups: settings.cgroups,
             tasks,
             table: Mutex::new(Table::new(settings.retention)),
             keyed: Mutex::default(),
             started: Instant::now(),
             closed: Mutex::new(false),
-        })
+        }
     }
 
     /// Starts a command that is not for a persistent shell, and follows it.
@@ -123,9 +125,17 @@ impl Engine {
                 .or_insert_with(|| "xterm-256color".to_owned());
         }
         let words = environment::words(&command.target, &self.shell);
+        let cgroup = match &self.cgroups {
+            Some(root) => Some(
+                root.child(id.as_str())
+                    .map_err(|error| Error::io("spawn in a control group", error))?,
+            ),
+            None => None,
+        };
         let launched = launch(&Launch {
             argv: &words,
             limits: &command.limits,
+            cgroup: cgroup.as_ref().map(Cgroup::path),
             env: &env,
             cwd,
             io: descriptors(command)?,
@@ -146,7 +156,7 @@ impl Engine {
             }
         };
         let leader = Arc::new(leader);
-        let tree = Arc::new(Tree::new(Arc::clone(&leader), mark));
+        let tree = Arc::new(Tree::new(Arc::clone(&leader), mark).within(cgroup));
         let recording = Recording::new(self.spool.clone(), Some(leader.number()));
         let terminal = terminal.map(Arc::new);
         let mut feed = None;
@@ -318,6 +328,7 @@ impl Engine {
             .filter_map(|process| process.leader().cloned())
             .collect();
         Tree::of_all(leaders, self.owner.prefix())
+            .within(self.cgroups.as_ref().map(CgroupRoot::whole))
     }
 }
 

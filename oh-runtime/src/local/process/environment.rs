@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use oh_core::runtime::quote;
 use oh_core::{Command, Error, ErrorKind, Limits, Result, SandboxPath, Target};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::Resource;
@@ -209,24 +211,22 @@ fn shell_words(shell: &str, script: &str) -> Vec<String> {
     words
 }
 
-/// The words that run others within limits.
+/// The words that run others within limits and in a control group.
 ///
-/// `posix_spawn` cannot set limits, and setting them from outside once the program runs would let
-/// what it starts first escape. So a shell sets them, hard and soft, and turns into the program.
-pub(crate) fn limited(limits: &Limits, words: Vec<String>) -> Vec<String> {
-    if limits.is_empty() {
-        return words;
-    }
+/// `posix_spawn` cannot set either, and doing it from outside once the program runs would let
+/// escape what it starts first. So a shell joins the group, sets the limits, hard and soft, and
+/// turns into the program.
+pub(crate) fn confined(limits: &Limits, cgroup: Option<&Path>, words: Vec<String>) -> Vec<String> {
     let mut steps = Vec::new();
+    if let Some(path) = cgroup {
+        let procs = quote(&path.join("cgroup.procs").to_string_lossy());
+        steps.push(format!("echo 0 > {procs}"));
+    }
     let mut set = |letter: char, value: Option<u64>| {
         steps.extend(value.map(|value| format!("ulimit -{letter} {value}")));
     };
-    set(
-        't',
-        limits
-            .cpu_time
-            .map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0)),
-    );
+    let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    set('t', limits.cpu_time.map(seconds));
     set('v', limits.memory_bytes.map(|bytes| bytes.div_ceil(1024)));
     set('f', limits.file_size_bytes.map(|bytes| bytes.div_ceil(512)));
     set('n', limits.open_files);

@@ -15,7 +15,7 @@ use rustix::pipe::PipeFlags;
 use tokio::io::Interest;
 
 use super::channel::Channel;
-use super::environment::limited;
+use super::environment::confined;
 use super::leader::Leader;
 use super::pty::Pty;
 use crate::local::sys::{self, Child, ChildIo};
@@ -28,6 +28,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) argv: &'a [String],
     /// Set before the program runs.
     pub(crate) limits: &'a Limits,
+    /// Control group to join before the program runs.
+    pub(crate) cgroup: Option<&'a Path>,
     /// The whole environment.
     pub(crate) env: &'a BTreeMap<String, String>,
     /// Working directory.
@@ -80,15 +82,15 @@ pub(crate) fn launch(launch: &Launch<'_>) -> Result<Launched, SpawnError> {
 fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
     let mut program = find(name, launch.env, launch.cwd)?;
     let mut argv = launch.argv.to_vec();
-    if !launch.limits.is_empty() {
-        // What is missing should be missed here and not in the shell that sets the limits.
+    if launch.cgroup.is_some() || !launch.limits.is_empty() {
+        // What is missing should be missed here and not in the shell that confines it.
         let path = program.to_string_lossy().into_owned();
         let seen_from_here = launch.cwd.join(&path);
         rustix::fs::accessat(CWD, &seen_from_here, Access::EXEC_OK, AtFlags::EACCESS)?;
         if let Some(first) = argv.first_mut() {
             *first = path;
         }
-        argv = limited(launch.limits, argv);
+        argv = confined(launch.limits, launch.cgroup, argv);
         program = c"/bin/sh".to_owned();
     }
     let argv = strings(argv.into_iter())?;

@@ -81,13 +81,14 @@ impl Leader {
                 return fate;
             }
             match self.pidfd.readable().await {
-                Ok(mut ready) => {
-                    if self.fate().is_none() {
-                        ready.clear_ready();
-                    }
-                }
+                Ok(mut ready) => ready.retain_ready(),
                 // The I/O driver is shutting down; nothing will wake anybody any more.
                 Err(_) => return self.settle(Fate::new(Exit::Lost, self.started)),
+            }
+            if self.fate().is_none() {
+                // Someone traces it and has not let go of its status yet. There is nothing to
+                // wait for in that case.
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
     }
@@ -164,10 +165,5 @@ impl Fate {
             source: UsageSource::Wait4,
         });
         fate
-    }
-
-    /// Time between start and end.
-    pub(crate) fn wall(&self) -> Duration {
-        self.usage.wall
     }
 }

@@ -77,8 +77,16 @@ impl Body {
 
     /// The report of a leader that ended so.
     pub(super) fn report(&self, fate: &Fate) -> ExitReport {
-        let exit = self.reason().clone().unwrap_or_else(|| fate.exit.clone());
-        ExitReport::new(exit).usage(fate.usage)
+        let mut exit = self.reason().clone().unwrap_or_else(|| fate.exit.clone());
+        let mut usage = fate.usage;
+        if let Some(cgroup) = self.tree.cgroup() {
+            cgroup.measure(&mut usage);
+            // A shell whose only child was killed reports that as 137.
+            if matches!(exit, Exit::Signal(9) | Exit::Code(137)) && cgroup.ran_out_of_memory() {
+                exit = Exit::OutOfMemory;
+            }
+        }
+        ExitReport::new(exit).usage(usage)
     }
 }
 

@@ -46,6 +46,11 @@ impl Owner {
         })
     }
 
+    /// Whether the owner that made this mark does not live any more.
+    pub(crate) fn is_dead(mark: &str) -> bool {
+        Here::now().is_ok_and(|here| here.has_lost(mark))
+    }
+
     /// The mark of everything that this runtime starts.
     pub(crate) fn prefix(&self) -> Mark {
         let Host {
@@ -79,35 +84,60 @@ impl Owner {
 pub(crate) struct Mark(String);
 
 impl Mark {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the value of the variable holds this mark.
     pub(crate) fn is_in(&self, value: &str) -> bool {
         value.split(';').any(|mark| mark.starts_with(&self.0))
     }
 }
 
-/// Processes whose owner does not live any more. Owners of other boots or pid namespaces are not
-/// judged: their numbers mean something else here.
+/// Processes whose owner does not live any more.
 pub(crate) fn orphans() -> io::Result<Vec<Stat>> {
-    let (boot, namespace) = (boot_id()?, pid_namespace()?);
-    let is_dead = |mark: &str| {
+    let here = Here::now()?;
+    let mut found = procfs::all()?;
+    found.retain(|stat| match procfs::variable(stat.pid, MARK_VARIABLE) {
+        Variable::Set(value) => !stat.is_dead() && value.split(';').any(|mark| here.has_lost(mark)),
+        Variable::Unset | Variable::NoEnvironment => false,
+    });
+    Ok(found)
+}
+
+/// The boot and pid namespace that numbers of processes belong to, and the marks on this process.
+#[derive(Debug)]
+struct Here {
+    boot: String,
+    namespace: String,
+    inherited: String,
+}
+
+impl Here {
+    fn now() -> io::Result<Self> {
+        Ok(Self {
+            boot: boot_id()?,
+            namespace: pid_namespace()?,
+            inherited: std::env::var(MARK_VARIABLE).unwrap_or_default(),
+        })
+    }
+
+    /// Whether the owner of a mark is dead. Owners of other boots or pid namespaces are not
+    /// judged: their numbers mean something else here. Nor are marks that this process bears
+    /// itself: it would end itself and what else it has started.
+    fn has_lost(&self, mark: &str) -> bool {
+        if self.inherited.split(';').any(|own| own == mark) {
+            return false;
+        }
         let mut parts = mark.split('.');
-        let same = parts.next() == Some(&boot) && parts.next() == Some(&namespace);
+        let same = parts.next() == Some(&self.boot) && parts.next() == Some(&self.namespace);
         let pid = parts.next().and_then(|pid| pid.parse().ok());
         let start = parts.next().and_then(|start| start.parse::<u64>().ok());
         match (same, pid, start) {
             (true, Some(pid), Some(start)) => Stat::of(pid).is_none_or(|now| now.start != start),
             _ => false,
         }
-    };
-    let mut found = procfs::all()?;
-    found.retain(|stat| {
-        let value = match procfs::variable(stat.pid, MARK_VARIABLE) {
-            Variable::Set(value) => value,
-            Variable::Unset | Variable::NoEnvironment => return false,
-        };
-        !stat.is_dead() && value.split(';').any(is_dead)
-    });
-    Ok(found)
+    }
 }
 
 fn boot_id() -> io::Result<String> {

@@ -42,6 +42,16 @@ impl Source {
         }
     }
 
+    /// Makes room for a program that writes more than its reader takes at once. Only for those:
+    /// the kernel bounds the pipes of all programs of a user together.
+    fn enlarge(&self) {
+        const ROOM: usize = 1024 * 1024;
+        if let Self::Pipe(channel) = self {
+            // Without the room it is as good, only slower.
+            let _ = rustix::pipe::fcntl_setpipe_size(channel, ROOM);
+        }
+    }
+
     /// At least what one process alone can have left in the kernel's buffer.
     fn capacity(&self) -> usize {
         const TERMINAL: usize = 128 * 1024;
@@ -118,21 +128,20 @@ struct Pump {
     source: Option<Source>,
     stream: OutputStream,
     buffer: Vec<u8>,
+    /// A source that filled a whole buffer gets larger ones.
+    size: usize,
 }
 
 impl Pump {
-    const BUFFER_BYTES: usize = 64 * 1024;
+    const FIRST_BYTES: usize = 64 * 1024;
+    const LARGE_BYTES: usize = 256 * 1024;
 
     fn new(source: Option<Source>, stream: OutputStream) -> Self {
-        let size = if source.is_some() {
-            Self::BUFFER_BYTES
-        } else {
-            0
-        };
         Self {
             source,
             stream,
-            buffer: vec![0; size],
+            buffer: Vec::new(),
+            size: Self::FIRST_BYTES,
         }
     }
 
@@ -146,8 +155,9 @@ impl Pump {
         let Some(source) = &self.source else {
             return;
         };
+        self.buffer.reserve(self.size);
         match source.channel().read(&mut self.buffer).await {
-            Ok(count) if count > 0 => self.record(recording, count),
+            Ok(count) if count > 0 => self.record(recording),
             Ok(_) => self.source = None,
             Err(error) => self.fail(&error),
         }
@@ -160,10 +170,11 @@ impl Pump {
             let Some(source) = &self.source else {
                 return;
             };
+            self.buffer.reserve(self.size);
             match source.channel().read_now(&mut self.buffer) {
                 Ok(Some(count)) if count > 0 => {
                     left = left.saturating_sub(count);
-                    self.record(recording, count);
+                    self.record(recording);
                 }
                 Ok(Some(_)) => self.source = None,
                 Ok(None) => return,
@@ -172,9 +183,24 @@ impl Pump {
         }
     }
 
-    fn record(&self, recording: &Recording, count: usize) {
-        let bytes = self.buffer.get(..count).unwrap_or_default();
-        recording.append(self.stream, Bytes::copy_from_slice(bytes));
+    fn record(&mut self, recording: &Recording) {
+        let full = self.buffer.len() >= self.size;
+        // A buffer that is nearly full is handed on as it is; from others a copy of the right size
+        // is taken, or a line would hold the memory of thousands.
+        let bytes = if self.buffer.len() >= self.size / 4 * 3 {
+            Bytes::from(std::mem::take(&mut self.buffer))
+        } else {
+            let copy = Bytes::copy_from_slice(&self.buffer);
+            self.buffer.clear();
+            copy
+        };
+        recording.append(self.stream, bytes);
+        if full && self.size < Self::LARGE_BYTES {
+            self.size = Self::LARGE_BYTES;
+            if let Some(source) = &self.source {
+                source.enlarge();
+            }
+        }
     }
 
     fn fail(&mut self, error: &std::io::Error) {

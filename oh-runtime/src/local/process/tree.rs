@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::leader::Leader;
 use super::owner::{MARK_VARIABLE, Mark};
 use super::procfs::{self, Stat, Variable};
+use crate::local::confine::Cgroup;
 use crate::local::sys;
 
 /// A process, or several, with all descendants, told by the mark in their environment, by their
@@ -26,6 +27,7 @@ use crate::local::sys;
 pub(crate) struct Tree {
     leaders: Vec<Arc<Leader>>,
     mark: Mark,
+    cgroup: Option<Cgroup>,
     /// Cuts a polite end short.
     hurry: Notify,
 }
@@ -63,8 +65,26 @@ impl Tree {
         Self {
             leaders,
             mark,
+            cgroup: None,
             hurry: Notify::new(),
         }
+    }
+
+    /// Holds the tree in a control group as well.
+    pub(crate) fn within(mut self, cgroup: Option<Cgroup>) -> Self {
+        self.cgroup = cgroup;
+        self
+    }
+
+    /// The control group, where there is one.
+    pub(crate) fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    /// Kills what can be killed without looking for it.
+    fn kill_groups(&self) -> io::Result<()> {
+        let contained = self.cgroup.as_ref().map_or(Ok(()), Cgroup::kill);
+        self.signal_groups(Signal::KILL).and(contained)
     }
 
     fn signal_groups(&self, signal: Signal) -> io::Result<()> {
@@ -85,7 +105,7 @@ impl Tree {
     /// Kills the group of the leader at once, without waiting, and has a polite end that is under
     /// way go on with the kill.
     pub(crate) fn strike(&self) {
-        if let Err(error) = self.signal_groups(Signal::KILL) {
+        if let Err(error) = self.kill_groups() {
             tracing::warn!(%error, "cannot kill a process group");
         }
         self.hurry.notify_one();
@@ -142,9 +162,9 @@ impl Tree {
     }
 
     async fn kill(self: &Arc<Self>) -> Result<()> {
-        self.signal_groups(Signal::KILL).map_err(failed)?;
         let give_up = Instant::now() + Self::PATIENCE;
         loop {
+            self.kill_groups().map_err(failed)?;
             let members = self.scan_apart().await?;
             if members.is_empty() {
                 return Ok(());
@@ -179,7 +199,7 @@ impl Tree {
         let fd = sys::watch(handle.into_fd(), Interest::READABLE).map_err(failed)?;
         Ok(Some(Watched {
             fd,
-            is_leader: self.is_led_by(member.pid),
+            reap: !self.is_led_by(member.pid),
         }))
     }
 
@@ -224,6 +244,11 @@ impl Tree {
                 None => (leader.number(), u64::MAX),
             })
             .collect();
+        let contained = self
+            .cgroup
+            .as_ref()
+            .map(Cgroup::members)
+            .unwrap_or_default();
         let me = std::process::id();
         let mut scan = Scan::default();
         let mut ours = HashSet::new();
@@ -236,7 +261,8 @@ impl Tree {
             let in_session = latest_of_session
                 .get(&stat.session)
                 .is_some_and(|&latest| stat.start <= latest);
-            if in_session || self.is_marked(&stat, &mut scan.uncertain) {
+            let is_contained = contained.contains(&stat.pid);
+            if in_session || is_contained || self.is_marked(&stat, &mut scan.uncertain) {
                 ours.insert(stat.pid);
                 scan.members.push(stat);
             } else {
@@ -273,7 +299,8 @@ impl Tree {
 #[derive(Debug)]
 struct Watched {
     fd: AsyncFd<OwnedFd>,
-    is_leader: bool,
+    /// Whether nobody else takes its status, should it be a child of this program.
+    reap: bool,
 }
 
 async fn wait_for(all: Vec<Watched>) {
@@ -281,9 +308,9 @@ async fn wait_for(all: Vec<Watched>) {
         if let Ok(mut ready) = one.fd.readable().await {
             ready.retain_ready();
         }
-        if !one.is_leader {
-            // A host that is process 1 or a subreaper inherits orphans; nobody else would take
-            // their status. For any other host this is no child, and nothing happens.
+        if one.reap {
+            // A host that is process 1 or a subreaper inherits orphans. For any other host this is
+            // no child, and nothing happens.
             let _ = rustix::process::waitid(
                 WaitId::PidFd(one.fd.get_ref().as_fd()),
                 WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
@@ -313,10 +340,8 @@ pub(crate) async fn sweep_orphans() -> Result<usize> {
             };
             if handle.signal(Signal::KILL).map_err(failed)? && watched.len() < Tree::WATCHED {
                 let fd = sys::watch(handle.into_fd(), Interest::READABLE).map_err(failed)?;
-                watched.push(Watched {
-                    fd,
-                    is_leader: false,
-                });
+                // Whoever started it takes its status.
+                watched.push(Watched { fd, reap: false });
             }
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), wait_for(watched)).await;

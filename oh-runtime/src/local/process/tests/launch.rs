@@ -14,6 +14,7 @@ fn start(argv: &[&str], io: LaunchIo) -> Result<Launched, oh_core::SpawnError> {
     launch(&Launch {
         argv: &argv,
         limits: &oh_core::Limits::default(),
+        cgroup: None,
         env: &env,
         cwd: Path::new("/"),
         io,
@@ -29,11 +30,10 @@ async fn finish(launched: Launched) -> (Exit, String) {
         (None, None) => unreachable!(),
     };
     let mut all = Vec::new();
-    let mut buffer = [0; 4096];
     loop {
-        match channel.read(&mut buffer).await.unwrap() {
-            0 => break,
-            count => all.extend_from_slice(&buffer[..count]),
+        all.reserve(4096);
+        if channel.read(&mut all).await.unwrap() == 0 {
+            break;
         }
     }
     (fate.exit, String::from_utf8(all).unwrap())
