@@ -7,7 +7,6 @@ use oh_core::{
 use crate::conformance::check::{Check, Family, check};
 use crate::conformance::expect::{
     Checked, ensure, expect_bytes, expect_eq, expect_kind, expect_names, expect_one_of,
-    expect_prints,
 };
 use crate::conformance::trial::Trial;
 
@@ -186,28 +185,30 @@ async fn rename_of_nothing_is_not_found(trial: &Trial<'_>) -> Checked {
 
 async fn nothing_is_managed_out_of_the_workspace(trial: &Trial<'_>) -> Checked {
     let outside = format!("/tmp/oh-{}", trial.dir());
-    trial
-        .ok(&format!("printf x >{outside}; : >file; ln -s /tmp dir"))
+    let script = format!("mkdir {outside}; printf x >{outside}/file; : >file; ln -s {outside} dir");
+    trial.ok(&script).await?;
+    let refused = expect_managed_nowhere(trial, &outside).await;
+    let left = trial
+        .ok(&format!("cat {outside}/*; rm -rf {outside}"))
         .await?;
+    refused?;
+    expect_eq("what is outside", left.as_str(), "x")
+}
+
+async fn expect_managed_nowhere(trial: &Trial<'_>, outside: &str) -> Checked {
     let runtime = trial.runtime();
     let kinds = [ErrorKind::InvalidInput, ErrorKind::Denied];
-    let through = trial.path(&format!("dir/oh-{}", trial.dir()))?;
-    for path in [SandboxPath::new(&outside)?, through] {
-        let removed = runtime.remove(&path, RemoveMode::Single).await;
+    for dir in [SandboxPath::new(outside)?, trial.path("dir")?] {
+        let removed = runtime.remove(&dir.join("file")?, RemoveMode::Tree).await;
         expect_one_of("remove", removed, &kinds)?;
-        let made = runtime.make_dir(&path.join("x")?).await;
+        let made = runtime.make_dir(&dir.join("new")?).await;
         expect_one_of("make_dir", made, &kinds)?;
-        let moved = runtime
-            .rename(&path, &trial.path("in")?, RenameMode::Replace)
-            .await;
+        let (from, to) = (dir.join("file")?, trial.path("in")?);
+        let moved = runtime.rename(&from, &to, RenameMode::Replace).await;
         expect_one_of("rename in", moved, &kinds)?;
-        let moved = runtime
-            .rename(&trial.path("file")?, &path, RenameMode::Replace)
-            .await;
+        let (from, to) = (trial.path("file")?, dir.join("file")?);
+        let moved = runtime.rename(&from, &to, RenameMode::Replace).await;
         expect_one_of("rename out", moved, &kinds)?;
     }
-    expect_prints(
-        &trial.sh(&format!("cat {outside}; rm {outside}")).await?,
-        "x",
-    )
+    Ok(())
 }
