@@ -2,12 +2,7 @@
 //!
 //! `cargo bench -p oh-benches --bench process [-- NAME...]` prints one JSON object a line; names
 //! select cases by substring.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::io::{Read, Write};
 use std::process::{Command as RawCommand, Stdio};
@@ -36,7 +31,7 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    let cases: [(&str, fn(&Tokio)); 8] = [
+    let cases: [(&str, Case); 8] = [
         ("shell_noop", shell_noop),
         ("oneshot_true", oneshot_true),
         ("output_10mb", output_10mb),
@@ -52,6 +47,8 @@ fn main() {
         }
     }
 }
+
+type Case = fn(&Tokio);
 
 struct Fixture {
     runtime: LocalRuntime,
@@ -161,7 +158,7 @@ fn shell_noop(tokio: &Tokio) {
     }
     let mut pair = Pair::new("shell_noop", "us");
     for round in 0..2000 {
-        in_turns(round, &mut pair, || drop(raw.run(":", 0)), ours);
+        in_turns(round, &mut pair, || _ = raw.run(":", 0), ours);
     }
     pair.print();
 }
@@ -237,7 +234,7 @@ fn output_10mb(tokio: &Tokio) {
             in_turns(
                 round,
                 &mut pair,
-                || drop(raw.run(script, TEN_MB)),
+                || _ = raw.run(script, TEN_MB),
                 || ours(Command::shell(script).session(session("bench"))),
             );
         }
@@ -460,7 +457,7 @@ fn one(case: &str, unit: &'static str, value: f64) {
 }
 
 fn in_turns(round: usize, pair: &mut Pair, mut raw: impl FnMut(), mut ours: impl FnMut()) {
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         pair.raw.push_time(timed(&mut raw).1);
         pair.ours.push_time(timed(&mut ours).1);
     } else {

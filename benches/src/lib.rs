@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 /// Samples of one case in one unit.
 #[derive(Debug)]
 pub struct Samples {
@@ -44,16 +46,16 @@ impl Samples {
     /// The line for this case.
     pub fn to_json(&self) -> String {
         let round = |value: f64| (value * 1000.0).round() / 1000.0;
-        serde_json::json!({
-            "case": self.case,
-            "unit": self.unit,
-            "min": round(self.quantile(0.0)),
-            "median": round(self.quantile(0.5)),
-            "p95": round(self.quantile(0.95)),
-            "max": round(self.quantile(1.0)),
-            "n": self.values.len(),
-        })
-        .to_string()
+        let line = Line {
+            case: &self.case,
+            unit: self.unit,
+            min: round(self.quantile(0.0)),
+            median: round(self.quantile(0.5)),
+            p95: round(self.quantile(0.95)),
+            max: round(self.quantile(1.0)),
+            n: self.values.len(),
+        };
+        serde_json::to_string(&line).unwrap_or_default()
     }
 
     /// Prints the line for this case.
@@ -61,6 +63,18 @@ impl Samples {
     pub fn print(&self) {
         println!("{}", self.to_json());
     }
+}
+
+/// What is printed of a case, in this order.
+#[derive(Serialize)]
+struct Line<'a> {
+    case: &'a str,
+    unit: &'a str,
+    min: f64,
+    median: f64,
+    p95: f64,
+    max: f64,
+    n: usize,
 }
 
 /// A case of ours beside the raw limit of the machine, sampled in turns in both orders.
