@@ -26,6 +26,10 @@ use super::process::Engine;
 /// environment, which is empty but for an allow-list, and descriptors, of which a command gets
 /// three.
 ///
+/// A deadline ends a command with everything that it started, as long as it runs itself. What it
+/// leaves in the background goes on after its exit, until
+/// [`cancel`](oh_core::ProcessControl::cancel) or [`close`](Runtime::close) ends it.
+///
 /// Needs a tokio runtime with its I/O and time drivers. Dropping it kills what runs without
 /// waiting; [`close`](Runtime::close) waits until all is gone.
 ///

@@ -30,8 +30,12 @@ pub(crate) enum ChildIo<'a> {
         stdout: BorrowedFd<'a>,
         stderr: BorrowedFd<'a>,
     },
-    /// This terminal device, which becomes the controlling terminal.
-    Terminal(&'a CStr),
+    /// This terminal device, which becomes the controlling terminal, with another stdin if one is
+    /// given.
+    Terminal {
+        path: &'a CStr,
+        stdin: Option<BorrowedFd<'a>>,
+    },
 }
 
 /// A child to be started. It leads a new session and group, blocks no signal and ignores none.
@@ -59,12 +63,12 @@ pub(crate) fn spawn(child: &Child<'_>) -> io::Result<Pid> {
             actions.duplicate(stdout.as_raw_fd(), 1)?;
             actions.duplicate(stderr.as_raw_fd(), 2)?;
         }
-        ChildIo::Terminal(path) => {
+        ChildIo::Terminal { path, stdin } => {
             // The first terminal that a session leader opens becomes its controlling terminal; the
             // session is made before the file actions run.
-            actions.open(0, path)?;
-            actions.duplicate(0, 1)?;
-            actions.duplicate(0, 2)?;
+            actions.open(1, path)?;
+            actions.duplicate(1, 2)?;
+            actions.duplicate(stdin.map_or(1, |fd| fd.as_raw_fd()), 0)?;
         }
     }
     actions.change_dir(child.cwd)?;

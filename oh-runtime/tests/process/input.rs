@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use oh_runtime::{
-    CaptureLimit, Command, ErrorKind, Exit, Follow, InputEvidence, Outcome, ProcessEvent, PtySize,
-    Runtime, Signal, Stdin, WaitsForInput,
+    CaptureLimit, Command, ErrorKind, Exit, Follow, InputEvidence, Outcome, OutputMode,
+    ProcessEvent, PtySize, Runtime, Signal, Stdin, WaitsForInput,
 };
 
 use crate::{code, sandbox, within};
@@ -122,6 +122,21 @@ async fn a_conversation_on_a_terminal_works() {
         _ => panic!("{rest:?}"),
     };
     assert_eq!(rest.stdout_text(), "hi Ada\r\nhalf a lineend\r\n");
+}
+
+#[tokio::test]
+async fn a_command_can_show_a_terminal_and_read_something_else() {
+    let sandbox = sandbox().await;
+    let script = "test -t 1 && test -t 2 && ! test -t 0 && cat && echo tty > /dev/tty";
+    let on_terminal = Command::shell(script).output(OutputMode::Pty(PtySize::default()));
+    let output = within("cat", sandbox.run(on_terminal.clone())).await;
+    assert_eq!((code(&output), &*output.stdout_text()), (0, "tty\r\n"));
+    let given = on_terminal.stdin(Stdin::Bytes("given ".into()));
+    let output = within("cat", sandbox.run(given)).await;
+    assert_eq!(
+        (code(&output), &*output.stdout_text()),
+        (0, "given tty\r\n")
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oh_runtime::{
     Capability, Command, Containment, ContainmentChoice, ErrorKind, Exit, Follow, Isolation,
-    Limits, LocalRuntime, OutputMode, Runtime, RuntimeExt, SandboxPath, Stdin,
+    Limits, LocalRuntime, OutputMode, Runtime, RuntimeExt, SandboxPath,
 };
 
 use crate::{Sandbox, alive, code, sandbox, unique};
@@ -67,9 +67,6 @@ async fn a_command_that_makes_no_sense_is_refused_before_anything_happens() {
         Command::new("true").env("", "x"),
         Command::new("true").env("A=B", "x"),
         Command::new("true").env("A", "x\0"),
-        Command::new("cat")
-            .pty(Default::default())
-            .stdin(Stdin::Bytes("x".into())),
     ] {
         let error = sandbox
             .runtime

@@ -166,10 +166,10 @@ impl Engine {
                 Input::Closed
             }
             (Some(pipe), _, _) => Input::pipe(pipe),
-            (None, Some(pty), _) => Input::terminal(Arc::clone(pty)),
-            (None, None, _) => Input::Closed,
+            (None, Some(pty), Stdin::Piped) => Input::terminal(Arc::clone(pty)),
+            (None, _, _) => Input::Closed,
         };
-        let body = Body::new(leader, tree, input);
+        let body = Body::new(leader, tree, input, terminal.clone());
         let process = LocalProcess::new(
             id,
             text,
@@ -360,11 +360,8 @@ fn descriptors(command: &Command) -> Result<LaunchIo> {
     match (command.output, &command.stdin) {
         (OutputMode::Separate, _) => Ok(LaunchIo::Separate(stdin)),
         (OutputMode::Merged, _) => Ok(LaunchIo::Merged(stdin)),
-        (OutputMode::Pty(_), Stdin::Bytes(_)) => Err(Error::invalid(
-            "spawn",
-            "a terminal is typed into: use Stdin::Piped and write_stdin instead of Stdin::Bytes",
-        )),
-        (OutputMode::Pty(size), _) => Ok(LaunchIo::Terminal(size)),
+        (OutputMode::Pty(size), Stdin::Piped) => Ok(LaunchIo::Terminal(size)),
+        (OutputMode::Pty(size), _) => Ok(LaunchIo::TerminalOutput(size, stdin)),
         _ => Err(Error::unsupported("spawn")),
     }
 }

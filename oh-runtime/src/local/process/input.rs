@@ -55,13 +55,6 @@ impl Input {
         }
     }
 
-    pub(super) fn pty(&self) -> Option<&Pty> {
-        match self {
-            Self::Terminal { pty, .. } => Some(pty),
-            Self::Closed | Self::Pipe { .. } => None,
-        }
-    }
-
     /// Writes everything; waits while nobody reads. Writers take turns.
     pub(super) async fn write(&self, data: &Bytes) -> Result<()> {
         let written = match self {

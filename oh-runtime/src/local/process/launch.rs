@@ -45,11 +45,13 @@ pub(crate) enum LaunchIo {
     Separate(LaunchStdin),
     /// One pipe for both.
     Merged(LaunchStdin),
-    /// A terminal.
+    /// A terminal for input and output.
     Terminal(PtySize),
+    /// A terminal for output alone.
+    TerminalOutput(PtySize, LaunchStdin),
 }
 
-/// What a child without a terminal reads.
+/// What a child reads that does not read a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaunchStdin {
     Null,
@@ -112,38 +114,42 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
         })?;
         Leader::new(pid, started)
     };
-    let (stdin, merged) = match launch.io {
-        LaunchIo::Terminal(size) => {
-            let pty = Pty::open(size)?;
-            let leader = run(ChildIo::Terminal(pty.slave_path()))?;
-            return Ok(Launched {
-                leader,
-                stdin: None,
-                stdout: None,
-                stderr: None,
-                terminal: Some(pty),
-            });
-        }
-        LaunchIo::Separate(stdin) => (stdin, false),
-        LaunchIo::Merged(stdin) => (stdin, true),
-    };
-    let (stdin, their_stdin) = match stdin {
-        LaunchStdin::Null => (None, null()?),
-        LaunchStdin::Pipe => {
-            let (theirs, ours) = pipe()?;
-            (Some(Channel::new(ours, Interest::WRITABLE)?), theirs)
+    let (stdin, their_stdin) = match launch.io {
+        LaunchIo::Terminal(_) => (None, None),
+        LaunchIo::Separate(stdin)
+        | LaunchIo::Merged(stdin)
+        | LaunchIo::TerminalOutput(_, stdin) => {
+            let (ours, theirs) = input(stdin)?;
+            (ours, Some(theirs))
         }
     };
+    let their_stdin = their_stdin.as_ref().map(OwnedFd::as_fd);
+    if let LaunchIo::Terminal(size) | LaunchIo::TerminalOutput(size, _) = launch.io {
+        let pty = Pty::open(size)?;
+        let leader = run(ChildIo::Terminal {
+            path: pty.slave_path(),
+            stdin: their_stdin,
+        })?;
+        return Ok(Launched {
+            leader,
+            stdin,
+            stdout: None,
+            stderr: None,
+            terminal: Some(pty),
+        });
+    }
+    let their_stdin = their_stdin.ok_or(Errno::BADF)?;
     let (ours, their_stdout) = pipe()?;
     let stdout = Channel::new(ours, Interest::READABLE)?;
-    let (stderr, their_stderr) = if merged {
-        (None, None)
-    } else {
-        let (ours, theirs) = pipe()?;
-        (Some(Channel::new(ours, Interest::READABLE)?), Some(theirs))
+    let (stderr, their_stderr) = match launch.io {
+        LaunchIo::Separate(_) => {
+            let (ours, theirs) = pipe()?;
+            (Some(Channel::new(ours, Interest::READABLE)?), Some(theirs))
+        }
+        _ => (None, None),
     };
     let leader = run(ChildIo::Descriptors {
-        stdin: their_stdin.as_fd(),
+        stdin: their_stdin,
         stdout: their_stdout.as_fd(),
         stderr: their_stderr.as_ref().unwrap_or(&their_stdout).as_fd(),
     })?;
@@ -154,6 +160,17 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
         stderr,
         terminal: None,
     })
+}
+
+/// Our end, if there is one, and the child's.
+fn input(stdin: LaunchStdin) -> io::Result<(Option<Channel>, OwnedFd)> {
+    match stdin {
+        LaunchStdin::Null => Ok((None, null()?)),
+        LaunchStdin::Pipe => {
+            let (theirs, ours) = pipe()?;
+            Ok((Some(Channel::new(ours, Interest::WRITABLE)?), theirs))
+        }
+    }
 }
 
 /// A pipe whose ends are numbered 3 or above, as the child's table needs it.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::input::{Input, gone};
 use super::leader::{Fate, Leader};
 use super::probe::InputProbe;
+use super::pty::Pty;
 use super::recording::Recording;
 use super::table::Tracked;
 use super::tasks::Tasks;
@@ -39,6 +40,7 @@ pub(super) struct Body {
     pub(super) leader: Arc<Leader>,
     pub(super) tree: Arc<Tree>,
     pub(super) input: Input,
+    terminal: Option<Arc<Pty>>,
     ending: watch::Sender<Ending>,
     /// Why the runtime ended the leader. Set before the first signal is sent.
     reason: Mutex<Option<Exit>>,
@@ -54,11 +56,17 @@ enum Ending {
 }
 
 impl Body {
-    pub(super) fn new(leader: Arc<Leader>, tree: Arc<Tree>, input: Input) -> Self {
+    pub(super) fn new(
+        leader: Arc<Leader>,
+        tree: Arc<Tree>,
+        input: Input,
+        terminal: Option<Arc<Pty>>,
+    ) -> Self {
         Self {
             leader,
             tree,
             input,
+            terminal,
             ending: watch::Sender::new(Ending::NotAsked),
             reason: Mutex::new(None),
         }
@@ -294,7 +302,7 @@ impl ProcessDriver for LocalProcess {
             return Err(ended());
         }
         let io = |error| Error::io("signal", error).with_object(self.id.as_str());
-        if let Some(pty) = body.input.pty()
+        if let Some(pty) = &body.terminal
             && pty.signal_foreground(signal).map_err(io)?
         {
             return Ok(());
@@ -307,7 +315,7 @@ impl ProcessDriver for LocalProcess {
     }
 
     async fn resize(&self, size: PtySize) -> Result<()> {
-        let pty = self.body.as_ref().and_then(|body| body.input.pty());
+        let pty = self.body.as_ref().and_then(|body| body.terminal.as_ref());
         let Some(pty) = pty else {
             return Err(Error::invalid("resize", "the process has no terminal")
                 .with_object(self.id.as_str()));

@@ -14,6 +14,7 @@ mod probe;
 mod procfs;
 mod pty;
 mod recording;
+mod segment;
 mod spool;
 mod supervise;
 mod table;

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-use rustix::io::Errno;
+
+use super::segment::{Segment, Stored};
+
+#[cfg(test)]
+mod tests;
 
 /// Where output goes that is too large for memory, and how much of it is kept.
 #[derive(Clone, Debug)]
@@ -38,15 +38,6 @@ struct Chunk {
     data: Bytes,
 }
 
-/// A part of the stream in a file of its own. Dropping a whole file frees its space on every file
-/// system, and a reader that holds it goes on undisturbed.
-#[derive(Clone, Debug)]
-struct Segment {
-    start: u64,
-    end: u64,
-    file: Arc<OwnedFd>,
-}
-
 /// What stands at a position of a stream.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -56,33 +47,6 @@ pub(super) enum Piece {
     Stored(Stored),
     /// Nothing until this position.
     Missing(u64),
-}
-
-#[derive(Debug)]
-pub(super) struct Stored {
-    file: Arc<OwnedFd>,
-    offset: u64,
-    length: usize,
-}
-
-impl Stored {
-    /// Reads from the page cache; `None` if the file system fails.
-    pub(super) fn read(&self) -> Option<Bytes> {
-        let mut buffer = BytesMut::zeroed(self.length);
-        let count = loop {
-            match rustix::io::pread(&*self.file, &mut buffer[..], self.offset) {
-                Err(Errno::INTR) => {}
-                other => break other.ok()?,
-            }
-        };
-        buffer.truncate(count);
-        (count > 0).then(|| buffer.freeze())
-    }
-
-    /// Position after the bytes, if they start at `from`.
-    pub(super) fn end(&self, from: u64) -> u64 {
-        from + self.length as u64
-    }
 }
 
 impl Spool {
@@ -257,11 +221,7 @@ impl Spool {
             return Some(Piece::Missing(to));
         };
         let end = to.min(part.end).min(from + Self::READ_BYTES);
-        Some(Piece::Stored(Stored {
-            file: Arc::clone(&part.file),
-            offset: from - part.start,
-            length: usize::try_from(end - from).ok()?,
-        }))
+        part.stored(from, end).map(Piece::Stored)
     }
 }
 
@@ -293,11 +253,7 @@ impl Writing {
         };
         let segment = match self.segment {
             Some(segment) => Ok(segment),
-            None => create(directory).map(|file| Segment {
-                start: self.start,
-                end: self.start,
-                file: Arc::new(file),
-            }),
+            None => Segment::create(directory, self.start),
         };
         match segment {
             Ok(mut segment) => {
@@ -313,48 +269,5 @@ impl Writing {
             }
         }
         written
-    }
-}
-
-impl Segment {
-    /// Writes bytes that stand at `at` in the stream; gives the position after the last one that
-    /// the file system took.
-    fn write(&self, mut bytes: &[u8], mut at: u64) -> u64 {
-        while !bytes.is_empty() {
-            match rustix::io::pwrite(&*self.file, bytes, at - self.start) {
-                Ok(count) if count > 0 => {
-                    at += count as u64;
-                    bytes = bytes.get(count..).unwrap_or_default();
-                }
-                Err(Errno::INTR) => {}
-                Ok(_) | Err(_) => break,
-            }
-        }
-        at
-    }
-}
-
-/// Makes a file without a name that only this process can reach.
-fn create(directory: &Path) -> rustix::io::Result<OwnedFd> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mode = Mode::RUSR | Mode::WUSR;
-    let nameless = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    match rustix::fs::openat(CWD, directory, nameless, mode) {
-        // What file systems answer that cannot do it.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
-        other => return other,
-    }
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-    loop {
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = directory.join(format!(".oh-spool-{}-{number}", std::process::id()));
-        match rustix::fs::openat(CWD, &path, flags, mode) {
-            Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
-            Ok(file) => {
-                rustix::fs::unlinkat(CWD, &path, AtFlags::empty())?;
-                return Ok(file);
-            }
-        }
     }
 }
