@@ -258,6 +258,7 @@ fn descriptor(workspace: SandboxPath) -> Descriptor {
         Capability::OutputRange,
         Capability::Stdin,
         Capability::Pty,
+        Capability::Sessions,
         Capability::Signals,
         Capability::Limits,
         Capability::TreeKill,

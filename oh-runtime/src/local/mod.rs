@@ -6,6 +6,7 @@ pub(crate) mod file;
 #[allow(dead_code, unused_imports)]
 mod process;
 mod runtime;
+mod shell;
 mod sys;
 
 pub use builder::LocalRuntimeBuilder;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -10,15 +11,16 @@ use bytes::Bytes;
 use futures_core::Stream;
 use oh_core::{
     Body, ByteRange, ByteStream, Command, CopyOptions, CopySummary, Descriptor, Edit, EditOutput,
-    Error, FileMeta, Follow, GlobOutput, GlobQuery, GrepOutput, GrepQuery, LinkMode, ListOptions,
-    Listing, OutputStream, Process, ProcessId, ProcessInfo, ReadOptions, ReadOutput, RemoveMode,
-    RenameMode, Result, Runtime, RuntimeStatus, SandboxPath, Stats, StatusStream, WriteOptions,
+    FileMeta, Follow, GlobOutput, GlobQuery, GrepOutput, GrepQuery, LinkMode, ListOptions, Listing,
+    OutputStream, Process, ProcessId, ProcessInfo, ReadOptions, ReadOutput, RemoveMode, RenameMode,
+    Result, Runtime, RuntimeStatus, SandboxPath, SessionName, Stats, StatusStream, WriteOptions,
 };
 use tokio::sync::watch;
 
 use super::builder::LocalRuntimeBuilder;
 use super::file::LocalFiles;
-use super::process::Engine;
+use super::process::{Engine, Tracked};
+use super::shell::{ShellSettings, Shells};
 
 /// Runs commands and works on files of this machine, with the rights of this program.
 ///
@@ -44,6 +46,8 @@ use super::process::Engine;
 #[derive(Debug)]
 pub struct LocalRuntime {
     descriptor: Descriptor,
+    // Before the engine: its sessions close while the tasks of the engine still run.
+    shells: Shells,
     engine: Engine,
     files: LocalFiles,
     status: watch::Sender<RuntimeStatus>,
@@ -58,6 +62,18 @@ impl LocalRuntime {
     pub(super) fn new(descriptor: Descriptor, engine: Engine, files: LocalFiles) -> Self {
         Self {
             descriptor,
+            shells: Shells::new(
+                ShellSettings {
+                    workspace: engine.workspace().to_owned(),
+                    shell: engine.shell().to_owned(),
+                    directory: engine.spool().directory.clone(),
+                    spool: engine.spool().clone(),
+                    owner: engine.owner().clone(),
+                    tasks: engine.tasks().clone(),
+                    cgroups: engine.cgroups().cloned(),
+                },
+                engine.variables(),
+            ),
             engine,
             files,
             status: watch::Sender::new(RuntimeStatus::Ready),
@@ -72,10 +88,13 @@ impl Runtime for LocalRuntime {
     }
 
     async fn spawn(&self, command: Command, follow: Follow) -> Result<Process> {
-        if command.session.is_some() {
-            return Err(Error::unsupported("spawn in a session"));
+        match &command.session {
+            None => self.engine.spawn(&command, follow),
+            Some(session) => self.engine.track(&command, follow, |id| {
+                let process: Arc<dyn Tracked> = self.shells.spawn(session, &id, &command)?;
+                Ok(process)
+            }),
         }
-        self.engine.spawn(&command, follow)
     }
 
     async fn attach(&self, process: &ProcessId, follow: Follow) -> Result<Process> {
@@ -182,11 +201,21 @@ impl Runtime for LocalRuntime {
     }
 
     async fn set_env(&self, variables: BTreeMap<String, Option<String>>) -> Result<()> {
-        self.engine.set_env(variables)
+        self.engine.set_env(variables.clone())?;
+        self.shells.set_env(&variables);
+        Ok(())
+    }
+
+    async fn close_session(&self, name: &SessionName) -> Result<()> {
+        self.engine.check_open("close_session")?;
+        self.shells.close_session(name).await;
+        Ok(())
     }
 
     async fn stats(&self) -> Result<Stats> {
-        Ok(self.engine.stats())
+        let mut stats = self.engine.stats();
+        stats.sessions = self.shells.count();
+        Ok(stats)
     }
 
     fn status(&self) -> RuntimeStatus {
@@ -198,6 +227,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn close(&self) -> Result<()> {
+        self.shells.close().await;
         let outcome = self.engine.close().await;
         self.status.send_if_modified(|status| {
             std::mem::replace(status, RuntimeStatus::Stopped) != RuntimeStatus::Stopped

@@ -23,6 +23,25 @@ impl Channel {
         sys::watch(fd, interest).map(Self)
     }
 
+    /// Waits until there may be something to be read. Whoever calls it again has read until
+    /// there was nothing left.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await?.clear_ready();
+        Ok(())
+    }
+
+    /// Waits until the other side may take something. Whoever calls it was just refused.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await?.clear_ready();
+        Ok(())
+    }
+
     /// Waits for bytes and appends them to what is in the buffer, within its capacity; 0 at the
     /// end.
     ///

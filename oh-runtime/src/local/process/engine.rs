@@ -91,9 +91,25 @@ impl Engine {
     /// # Errors
     /// As [`Runtime::spawn`](oh_core::Runtime::spawn).
     pub(crate) fn spawn(&self, command: &Command, follow: Follow) -> Result<Process> {
+        self.track(command, follow, |id| {
+            environment::check(command)?;
+            let cwd = environment::directory(&self.workspace, command.cwd.as_ref())?;
+            let process: Arc<dyn Tracked> = self.start_process(command, id, &cwd)?;
+            Ok(process)
+        })
+    }
+
+    /// Has the table own what `start` starts, and follows it.
+    ///
+    /// # Errors
+    /// Those of `start`, and as [`spawn`](Self::spawn) for a key that was used.
+    pub(crate) fn track(
+        &self,
+        command: &Command,
+        follow: Follow,
+        start: impl FnOnce(ProcessId) -> Result<Arc<dyn Tracked>>,
+    ) -> Result<Process> {
         self.check_open("spawn")?;
-        environment::check(command)?;
-        let cwd = environment::directory(&self.workspace, command.cwd.as_ref())?;
         let _keyed = command.key.as_ref().map(|_| lock(&self.keyed));
         // The table is let go before it is asked again.
         let known = self.table().by_key(command)?;
@@ -101,7 +117,7 @@ impl Engine {
             return self.attach(&known, follow);
         }
         let id = self.table().next_id();
-        let process: Arc<dyn Tracked> = self.start_process(command, id.clone(), &cwd)?;
+        let process = start(id.clone())?;
         {
             let mut table = self.table();
             table.bind_key(command, &id);
@@ -252,6 +268,10 @@ impl Engine {
     /// Makes up the mark of children, for those who start some themselves.
     pub(crate) fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    pub(crate) fn cgroups(&self) -> Option<&Arc<CgroupRoot>> {
+        self.cgroups.as_ref()
     }
 
     pub(crate) fn workspace(&self) -> &std::path::Path {

@@ -49,6 +49,8 @@ pub(crate) enum LaunchIo {
     Terminal(PtySize),
     /// A terminal for output alone.
     TerminalOutput(PtySize, LaunchStdin),
+    /// A terminal that neither echoes input nor changes output.
+    PlainTerminal(PtySize),
 }
 
 /// What a child reads that does not read a terminal.
@@ -115,7 +117,7 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
         Leader::new(pid, started)
     };
     let (stdin, their_stdin) = match launch.io {
-        LaunchIo::Terminal(_) => (None, None),
+        LaunchIo::Terminal(_) | LaunchIo::PlainTerminal(_) => (None, None),
         LaunchIo::Separate(stdin)
         | LaunchIo::Merged(stdin)
         | LaunchIo::TerminalOutput(_, stdin) => {
@@ -124,8 +126,14 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
         }
     };
     let their_stdin = their_stdin.as_ref().map(OwnedFd::as_fd);
-    if let LaunchIo::Terminal(size) | LaunchIo::TerminalOutput(size, _) = launch.io {
+    if let LaunchIo::Terminal(size)
+    | LaunchIo::PlainTerminal(size)
+    | LaunchIo::TerminalOutput(size, _) = launch.io
+    {
         let pty = Pty::open(size)?;
+        if matches!(launch.io, LaunchIo::PlainTerminal(_)) {
+            pty.make_plain()?;
+        }
         let leader = run(ChildIo::Terminal {
             path: pty.slave_path(),
             stdin: their_stdin,

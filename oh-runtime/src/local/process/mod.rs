@@ -32,7 +32,7 @@ pub(crate) use launch::{Launch, LaunchIo, LaunchStdin, Launched, launch};
 pub(crate) use leader::{Fate, Leader};
 pub(crate) use owner::{MARK_VARIABLE, Mark, Owner};
 pub(crate) use probe::{InputProbe, InputSource, NoProbe};
-pub(crate) use procfs::Stat;
+pub(crate) use procfs::{Stat, Variable, all as all_processes, ticks_now, variable};
 pub(crate) use pty::Pty;
 pub(crate) use recording::Recording;
 pub(crate) use spool::SpoolSettings;

@@ -7,7 +7,9 @@ use oh_core::PtySize;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, Winsize};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize,
+};
 use tokio::io::Interest;
 
 use super::channel::Channel;
@@ -57,6 +59,17 @@ impl Pty {
     /// The flags of the terminal, as the child sees them.
     pub(crate) fn flags(&self) -> io::Result<Termios> {
         Ok(rustix::termios::tcgetattr(&self.master)?)
+    }
+
+    /// Has input not echoed, output passed on as it is, and Ctrl-S not stop it.
+    pub(crate) fn make_plain(&self) -> io::Result<()> {
+        let mut flags = self.flags()?;
+        flags.input_modes.remove(InputModes::IXON);
+        flags.output_modes.remove(OutputModes::OPOST);
+        flags
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ECHOK | LocalModes::ECHONL);
+        self.set_flags(&flags)
     }
 
     /// Sets the flags at once.
