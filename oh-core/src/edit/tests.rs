@@ -415,3 +415,13 @@ proptest! {
         prop_assert_eq!(&old[..untouched], &new[..untouched]);
     }
 }
+
+#[test]
+fn the_mark_of_the_latest_change_goes_with_it() {
+    let mut history = UndoHistory::new();
+    history.push("a", None);
+    history.push_marked("a", Some(vec![1]), 7);
+    assert_eq!(history.mark("a"), Some(7));
+    history.pop("a");
+    assert_eq!((history.mark("a"), history.mark("b")), (None, None));
+}

@@ -29,6 +29,7 @@ pub struct UndoHistory {
 struct Entry {
     age: u64,
     previous: Option<Vec<u8>>,
+    mark: Option<u64>,
 }
 
 impl UndoHistory {
@@ -51,12 +52,31 @@ impl UndoHistory {
 
     /// Keeps what a file contained before a change; `None` says that it did not exist.
     pub fn push(&mut self, path: &str, previous: Option<Vec<u8>>) {
+        self.push_entry(path, previous, None);
+    }
+
+    /// As [`push`](Self::push), with a mark of the content after the change, such as a hash of it.
+    /// By the mark, an undo tells a file that was changed by others since.
+    pub fn push_marked(&mut self, path: &str, previous: Option<Vec<u8>>, mark: u64) {
+        self.push_entry(path, previous, Some(mark));
+    }
+
+    /// The mark of the latest change of a path, if it has one.
+    pub fn mark(&self, path: &str) -> Option<u64> {
+        self.paths.get(path)?.back()?.mark
+    }
+
+    fn push_entry(&mut self, path: &str, previous: Option<Vec<u8>>, mark: Option<u64>) {
         let age = self.next_age;
         self.next_age += 1;
         self.kept_bytes += charge(path, previous.as_deref());
         self.ages.insert(age, path.to_owned());
         let entries = self.paths.entry(path.to_owned()).or_default();
-        entries.push_back(Entry { age, previous });
+        entries.push_back(Entry {
+            age,
+            previous,
+            mark,
+        });
         if entries.len() > self.per_path {
             self.drop_oldest_of(path);
         }

@@ -10,9 +10,10 @@ use rustix::io::Errno;
 use super::call::Call;
 use super::facts::Facts;
 use super::open::open_at;
-use super::read::read_whole;
+use super::read::{read_whole, too_large};
 use super::text::{Decoded, Style, TextFault, decode, encode};
 use super::tree::{Made, Place};
+use super::version::ContentHash;
 use super::volume::{PlaceKey, Volume};
 use super::write::Expected;
 
@@ -71,13 +72,23 @@ impl Volume {
             .apply(text.as_deref())
             .map_err(|error| refused(error, call))?;
         let bytes = encode(&edited.text, style).map_err(|fault| unfit(fault, call))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            // It could neither be edited again nor taken back.
+            return Err(too_large(
+                call,
+                "the edited file would have",
+                bytes.len() as u64,
+                MAX_BYTES,
+            ));
+        }
         let expected = match &before {
             Some(before) => Expected::Same(&before.facts),
             None => Expected::Nothing,
         };
         Self::write_locked(place, &bytes, &expected, call)?;
         let previous = before.map(|before| before.bytes);
-        self.undo().push(&place.history(key), previous);
+        self.undo()
+            .push_marked(&place.history(key), previous, mark(&bytes));
         Ok(EditOutput::new(self.visible(path), text, edited))
     }
 
@@ -90,10 +101,15 @@ impl Volume {
     ) -> Result<EditOutput> {
         let now = read(place, call)?;
         let history = place.history(key);
-        let previous = self
-            .undo()
-            .pop(&history)
-            .ok_or_else(|| refused(EditError::NothingToUndo, call))?;
+        let nothing = || refused(EditError::NothingToUndo, call);
+        let edited = self.undo().mark(&history).ok_or_else(nothing)?;
+        if now.as_ref().map(|now| mark(&now.bytes)) != Some(edited) {
+            return Err(call.error(
+                ErrorKind::Conflict,
+                "the file is not as the latest edit left it; read it and edit it as it is now",
+            ));
+        }
+        let previous = self.undo().pop(&history).ok_or_else(nothing)?;
         let expected = match &now {
             Some(now) => Expected::Same(&now.facts),
             None => Expected::Nothing,
@@ -107,7 +123,7 @@ impl Volume {
             (None, None) => Ok(()),
         };
         if let Err(error) = restored {
-            self.undo().push(&history, previous);
+            self.undo().push_marked(&history, previous, edited);
             return Err(error);
         }
         Ok(EditOutput::restored(
@@ -147,6 +163,11 @@ fn decode_losslessly(bytes: &[u8], call: &Call) -> Result<Decoded> {
         )));
     }
     Ok(decoded)
+}
+
+fn mark(bytes: &[u8]) -> u64 {
+    // Nothing that is edited is larger than what is hashed.
+    ContentHash::of(bytes).unwrap_or_default()
 }
 
 /// For the report of an undo only, which also restores files that are no text.

@@ -121,6 +121,53 @@ async fn edits_at_the_same_time_all_arrive() {
     assert_eq!(f.bytes("file"), expected.as_bytes());
 }
 
+#[tokio::test]
+async fn an_undo_takes_back_nothing_but_an_edit() {
+    let f = fixture();
+    let file = f.put("file", "one\n");
+    edit(&f, "file", Edit::replace("one", "two")).await.unwrap();
+    f.put("file", "of another program\n");
+    assert_refused(edit(&f, "file", Edit::Undo).await, ErrorKind::Conflict);
+    assert_eq!(f.bytes("file"), b"of another program\n");
+    std::fs::remove_file(&file).unwrap();
+    assert_refused(edit(&f, "file", Edit::Undo).await, ErrorKind::Conflict);
+    assert!(!file.exists());
+    // Back as the edit left it, by whatever way.
+    f.put("file", "two\n");
+    edit(&f, "file", Edit::Undo).await.unwrap();
+    assert_eq!(f.bytes("file"), b"one\n");
+    assert_refused(edit(&f, "file", Edit::Undo).await, ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_file_that_was_removed_and_made_anew_has_no_past() {
+    let f = fixture();
+    edit(&f, "file", Edit::create("old\n")).await.unwrap();
+    let change = Edit::replace("old", "older");
+    edit(&f, "file", change).await.unwrap();
+    std::fs::remove_file(f.workspace.join("file")).unwrap();
+    edit(&f, "file", Edit::create("new\n")).await.unwrap();
+    edit(&f, "file", Edit::Undo).await.unwrap();
+    assert!(f.snapshot().is_empty());
+    assert_refused(edit(&f, "file", Edit::Undo).await, ErrorKind::Conflict);
+    assert!(f.snapshot().is_empty());
+}
+
+#[tokio::test]
+async fn an_edit_that_makes_a_file_too_large_to_edit_is_refused() {
+    let f = fixture();
+    let large = "x".repeat((16 << 20) + 1);
+    let create = Edit::create(large.clone());
+    let refused = edit(&f, "dir/file", create).await.map(|_| ());
+    assert_refused(refused, ErrorKind::TooLarge);
+    assert!(f.snapshot().is_empty());
+    f.put("file", "x\n");
+    let insert = Edit::insert(0, large);
+    let refused = edit(&f, "file", insert).await.map(|_| ());
+    assert_refused(refused, ErrorKind::TooLarge);
+    assert_eq!(f.bytes("file"), b"x\n");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
