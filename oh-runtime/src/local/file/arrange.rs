@@ -1,6 +1,6 @@
 //! Making directories, renaming and removing.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,9 +15,14 @@ use super::call::Call;
 use super::facts::Facts;
 use super::job::Stop;
 use super::listing::names;
-use super::staged::rename_to_free;
+use super::staged::{Staged, rename_to_free};
 use super::tree::{Made, Miss, Place};
 use super::volume::Volume;
+
+const DIR: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 impl Volume {
     pub(super) fn make_dir(&self, path: &SandboxPath) -> Result<FileMeta> {
@@ -64,6 +69,7 @@ impl Volume {
         let renamed = match mode {
             RenameMode::Replace => {
                 rustix::fs::renameat(&source.dir, from_name, &target.dir, to_name)
+                    .and_then(|()| take_name(&source.dir, from_name, &target.dir, to_name))
             }
             RenameMode::KeepTarget => rename_to_free(&source.dir, from_name, &target.dir, to_name),
         };
@@ -131,25 +137,106 @@ impl Volume {
     }
 }
 
+/// Takes the source of a rename away that is there still: the system leaves two names of one file
+/// as they are.
+fn take_name(from_dir: &OwnedFd, from: &OsStr, to_dir: &OwnedFd, to: &OsStr) -> Result<(), Errno> {
+    if from == to && id(from_dir)? == id(to_dir)? {
+        return Ok(());
+    }
+    let (Ok(old), Ok(new)) = (Facts::at(from_dir, from), Facts::at(to_dir, to)) else {
+        return Ok(());
+    };
+    let is_same = old.nlink > 1 && (old.dev, old.ino) == (new.dev, new.ino);
+    if !is_same || old.kind() == FileKind::Directory {
+        return Ok(());
+    }
+    // Under another name first: where letters compare without their case, both names may be one.
+    let (aside, ()) = Staged::make(from_dir, |dir, name| rename_to_free(dir, from, dir, name))?;
+    match Facts::at(to_dir, to) {
+        Ok(_) => Ok(()),
+        Err(Errno::NOENT) => aside.create(from),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A directory that is being emptied.
+struct Level {
+    name: OsString,
+    id: (u64, u64),
+    left: std::vec::IntoIter<OsString>,
+}
+
+impl Level {
+    fn of(dir: &OwnedFd, name: &OsStr) -> Result<Self, Errno> {
+        Ok(Self {
+            name: name.to_owned(),
+            id: id(dir)?,
+            left: names(dir)?.into_iter(),
+        })
+    }
+}
+
+/// Removes a tree of any depth: one directory is open at a time, and none is entered by recursion.
 fn remove_tree(parent: &OwnedFd, name: &OsStr, stop: &Stop) -> Result<(), Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-    for entry in names(&dir)? {
+    let Some(mut dir) = open_or_remove(parent, name)? else {
+        return Ok(());
+    };
+    let mut levels = vec![Level::of(&dir, name)?];
+    while let Some(level) = levels.last_mut() {
         if stop.is_set() {
             return Ok(());
         }
-        // What another program removes meanwhile is as good as removed here.
-        match rustix::fs::unlinkat(&dir, &entry, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::ISDIR) => match remove_tree(&dir, &entry, stop) {
+        if let Some(entry) = level.left.next() {
+            // What another program removes meanwhile is as good as removed here.
+            match rustix::fs::unlinkat(&dir, &entry, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::ISDIR) => {
+                    if let Some(below) = open_or_remove(&dir, &entry)? {
+                        levels.push(Level::of(&below, &entry)?);
+                        dir = below;
+                    }
+                }
                 Err(errno) => return Err(errno),
-            },
-            Err(errno) => return Err(errno),
+            }
+            continue;
         }
+        let name = std::mem::take(&mut level.name);
+        levels.pop();
+        let Some(level) = levels.last() else {
+            return remove_dir(parent, &name);
+        };
+        let above = rustix::fs::openat(&dir, "..", DIR, Mode::empty())?;
+        // Moved meanwhile, `..` leads to where nothing is to be removed.
+        if id(&above)? != level.id {
+            return Err(Errno::BUSY);
+        }
+        remove_dir(&above, &name)?;
+        dir = above;
     }
+    Ok(())
+}
+
+/// Opens a directory that is to be emptied; `None` if it is gone.
+fn open_or_remove(parent: &OwnedFd, name: &OsStr) -> Result<Option<OwnedFd>, Errno> {
+    match rustix::fs::openat(parent, name, DIR, Mode::empty()) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(Errno::NOENT) => Ok(None),
+        // What may not be read can be removed if it is empty.
+        Err(Errno::ACCESS) => match remove_dir(parent, name) {
+            Err(_) => Err(Errno::ACCESS),
+            Ok(()) => Ok(None),
+        },
+        Err(errno) => Err(errno),
+    }
+}
+
+fn remove_dir(parent: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
         Err(Errno::NOENT) => Ok(()),
         removed => removed,
     }
+}
+
+fn id(dir: &OwnedFd) -> Result<(u64, u64), Errno> {
+    Facts::of(dir).map(|facts| (facts.dev, facts.ino))
 }

@@ -76,7 +76,7 @@ impl LocalFiles {
     ///
     /// # Errors
     /// As [`Runtime::copy_from`](oh_core::Runtime::copy_from);
-    /// [`TooLarge`](oh_core::ErrorKind::TooLarge) beyond a limit, which for a tree comes as an item
+    /// [`TooLarge`](oh_core::ErrorKind::TooLarge) beyond a limit or 256 levels of directories, which for a tree comes as an item
     /// of the stream.
     ///
     /// # Cancel safety

@@ -29,7 +29,8 @@ impl Attributes {
         let mode = Mode::from_raw_mode(entry.header().mode().map_err(fault)? & 0o777);
         let seconds = entry.header().mtime().map_err(fault)?;
         let mut changed = Timespec {
-            tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX),
+            // The reader gives the bits of a binary number, and one before 1970 is negative.
+            tv_sec: seconds.cast_signed(),
             tv_nsec: 0,
         };
         if let Some(extensions) = entry.pax_extensions().map_err(fault)? {
@@ -91,11 +92,16 @@ pub(super) fn shown(name: &[u8]) -> String {
     }
 }
 
-/// Decimal seconds with a fraction; a time before 1970 is left to the header.
+/// Decimal seconds with a fraction, negative before 1970.
 fn parse_time(value: &[u8]) -> Option<Timespec> {
     let value = std::str::from_utf8(value).ok()?;
+    let (negative, value) = match value.strip_prefix('-') {
+        Some(value) => (true, value),
+        None => (false, value),
+    };
     let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
-    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(fraction) {
         return None;
     }
     let nanos: String = fraction
@@ -103,10 +109,15 @@ fn parse_time(value: &[u8]) -> Option<Timespec> {
         .chain("000000000".chars())
         .take(9)
         .collect();
-    Some(Timespec {
-        tv_sec: i64::try_from(seconds.parse::<u64>().ok()?).ok()?,
-        tv_nsec: nanos.parse().ok()?,
-    })
+    let seconds: i64 = seconds.parse().ok()?;
+    let nanos: i64 = nanos.parse().ok()?;
+    let (tv_sec, tv_nsec) = match (negative, nanos) {
+        (false, _) => (seconds, nanos),
+        (true, 0) => (-seconds, 0),
+        // The fraction counts forward.
+        (true, _) => (-seconds - 1, 1_000_000_000 - nanos),
+    };
+    Some(Timespec { tv_sec, tv_nsec })
 }
 
 pub(super) fn kind_name(kind: EntryType) -> String {

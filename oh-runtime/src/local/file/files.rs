@@ -145,12 +145,14 @@ impl LocalFiles {
     ///
     /// Encoding, byte-order mark and line ends stay. No other call of this runtime comes between
     /// reading and writing; a change by another program is noticed as far as times and size show
-    /// it. The last ten contents of each file are kept for [`Edit::Undo`], 64 MiB in all.
+    /// it. The last ten contents of each file are kept for [`Edit::Undo`], 64 MiB in all; a file
+    /// that is not as its latest edit left it is not taken back.
     ///
     /// # Errors
     /// [`InvalidInput`](oh_core::ErrorKind::InvalidInput) with words for a model if the edit does
     /// not fit or its text cannot be written in the encoding of the file,
-    /// [`Conflict`](oh_core::ErrorKind::Conflict) if the file changed meanwhile; else as
+    /// [`Conflict`](oh_core::ErrorKind::Conflict) if the file changed meanwhile or, for an undo,
+    /// since the edit; else as
     /// [`read`](Self::read) and [`write`](Self::write).
     ///
     /// # Cancel safety
@@ -175,7 +177,7 @@ impl LocalFiles {
     /// Lists a directory, sorted by the bytes of the paths. The entries have no version.
     ///
     /// A directory below that may not be read is listed without its entries, and the listing
-    /// counts as truncated.
+    /// counts as truncated, as it does beyond 256 levels of directories.
     ///
     /// # Errors
     /// As [`Runtime::list`](oh_core::Runtime::list).
@@ -191,7 +193,7 @@ impl LocalFiles {
     ///
     /// Ignore files count from the workspace down, in a git repository or not. Ignore files of
     /// more than 1 MiB, and those of the user outside of the workspace, do not count. If a
-    /// directory may not be read, the output counts as truncated.
+    /// directory may not be read or is more than 256 levels down, the output counts as truncated.
     ///
     /// # Errors
     /// As [`Runtime::glob`](oh_core::Runtime::glob).

@@ -14,6 +14,17 @@ use super::facts::Facts;
 use super::job::Stop;
 use super::volume::Volume;
 
+/// Length of a pattern, as of a path.
+const PATTERN_BYTES: usize = SandboxPath::MAX_BYTES;
+
+/// Opening braces of a pattern: they nest, and a nested pattern is read by recursion.
+const PATTERN_BRACES: usize = 64;
+
+/// Whether a pattern can be read at a known cost, also one of an ignore file.
+pub(super) fn is_bounded(pattern: &str) -> bool {
+    pattern.len() <= PATTERN_BYTES && pattern.matches('{').count() <= PATTERN_BRACES
+}
+
 /// A pattern for names or, if it holds a slash, for paths below the place of the search.
 #[derive(Debug)]
 pub(super) struct Pattern {
@@ -32,6 +43,11 @@ impl Pattern {
                 "a pattern is relative to the place of the search and has no `..`; set the place \
                  instead",
             ));
+        }
+        if !is_bounded(pattern) {
+            return Err(call.invalid(format!(
+                "a pattern has at most {PATTERN_BYTES} bytes and {PATTERN_BRACES} braces"
+            )));
         }
         let glob = GlobBuilder::new(pattern)
             .literal_separator(true)

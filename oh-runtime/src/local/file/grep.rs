@@ -22,6 +22,9 @@ use super::volume::Volume;
 /// Longest line that is searched. A file with a longer one is left out.
 const LINE_BYTES: usize = 64 << 20;
 
+/// Memory of an expression that is read, and of what its search keeps.
+const EXPRESSION_BYTES: usize = 10 << 20;
+
 impl Volume {
     pub(super) fn grep(&self, query: &GrepQuery, stop: &Stop) -> Result<GrepOutput> {
         let call = Call::new("grep", &query.root);
@@ -75,6 +78,8 @@ fn matcher(query: &GrepQuery, call: &Call) -> Result<RegexMatcher> {
         .fixed_strings(query.kind == PatternKind::Fixed)
         .multi_line(true)
         .crlf(true)
+        .size_limit(EXPRESSION_BYTES)
+        .dfa_size_limit(EXPRESSION_BYTES)
         .build(&query.pattern)
         .map_err(|error| call.invalid(error.to_string()).with_source(error))
 }

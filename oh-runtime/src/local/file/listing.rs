@@ -13,7 +13,7 @@ use super::call::Call;
 use super::facts::Facts;
 use super::job::Stop;
 use super::open::open_at;
-use super::tree::read_link;
+use super::tree::{MAX_LEVELS, read_link};
 use super::version::version;
 use super::volume::Volume;
 
@@ -61,7 +61,8 @@ impl Volume {
         let base = self.visible(path);
         let level = Level {
             prefix: base.as_str().trim_end_matches('/').as_bytes().to_vec(),
-            depth: options.depth,
+            depth: options.depth.min(DEEPEST),
+            is_whole: options.depth <= DEEPEST,
         };
         lister
             .walk(&dir, &level)
@@ -72,6 +73,9 @@ impl Volume {
         ))
     }
 }
+
+/// Levels of a listing.
+const DEEPEST: u32 = MAX_LEVELS as u32;
 
 /// Keeps the first entries in the order of their paths.
 struct Lister<'a> {
@@ -84,6 +88,8 @@ struct Lister<'a> {
 struct Level {
     prefix: Vec<u8>,
     depth: u32,
+    /// No more levels were asked for than are gone down.
+    is_whole: bool,
 }
 
 impl Lister<'_> {
@@ -107,14 +113,24 @@ impl Lister<'_> {
                 Err(errno) => return Err(errno),
             };
             self.keep(path.clone(), meta(dir, &name, &path, &facts));
-            if facts.kind() == FileKind::Directory && level.depth > 1 {
+            if facts.kind() != FileKind::Directory {
+                continue;
+            }
+            if level.depth == 1 {
+                self.truncated |= !level.is_whole;
+            } else {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let below = Level {
                     prefix: path,
                     depth: level.depth - 1,
+                    is_whole: level.is_whole,
                 };
                 match rustix::fs::openat(dir, &name, flags, Mode::empty()) {
-                    Ok(opened) => self.walk(&opened, &below)?,
+                    Ok(opened) => match self.walk(&opened, &below) {
+                        // It may be read, but not searched.
+                        Err(Errno::ACCESS) => self.truncated = true,
+                        walked => walked?,
+                    },
                     Err(Errno::NOENT | Errno::NOTDIR) => {}
                     // The directory itself is listed; what it holds is not known.
                     Err(Errno::ACCESS) => self.truncated = true,

@@ -78,11 +78,24 @@ impl Opened {
 
     /// Reads to the end, or one byte more than allowed.
     pub(super) fn read_at_most(&mut self, bytes: u64) -> io::Result<Vec<u8>> {
-        let expected = self.facts.size.min(bytes);
-        let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
+        let mut content = room_for(self.facts.size.min(bytes).saturating_add(1))?;
         (&self.file)
             .take(bytes.saturating_add(1))
             .read_to_end(&mut content)?;
         Ok(content)
+    }
+}
+
+/// A file may claim any size. Memory that cannot be had is an error, not the end of the process.
+pub(super) fn room_for(bytes: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let reserved = usize::try_from(bytes).is_ok_and(|len| content.try_reserve_exact(len).is_ok());
+    if reserved {
+        Ok(content)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("there is no memory for {bytes} bytes; read a part, or a stream"),
+        ))
     }
 }

@@ -18,7 +18,7 @@ use super::listing::names;
 use super::open::{Opened, open_at};
 use super::pipe::{PipeWriter, pipe};
 use super::sparse::{Segments, data_segments, describe};
-use super::tree::{Place, read_link};
+use super::tree::{MAX_LEVELS, Place, read_link};
 use super::volume::Volume;
 
 /// What is packed.
@@ -59,6 +59,7 @@ pub(super) fn pack(source: Source, options: CopyOptions, call: Call) -> ByteStre
             links: HashMap::new(),
             entries: 0,
             bytes: 0,
+            level: 0,
             options,
             call,
         };
@@ -75,6 +76,8 @@ struct Packer {
     links: HashMap<(u64, u64), PathBuf>,
     entries: u64,
     bytes: u64,
+    /// Directories below the source.
+    level: usize,
     options: CopyOptions,
     call: Call,
 }
@@ -119,7 +122,13 @@ impl Packer {
                 with_slash.push("/");
                 let header = header(facts, EntryType::Directory);
                 self.append(header, Path::new(&with_slash), io::empty())?;
-                self.dir(&below, path)
+                if self.level == MAX_LEVELS {
+                    return Err(self.too_large(&format!("{MAX_LEVELS} levels of directories")));
+                }
+                self.level += 1;
+                self.dir(&below, path)?;
+                self.level -= 1;
+                Ok(())
             }
             FileKind::Symlink => {
                 let target = read_link(dir, name).map_err(|errno| self.at(path).errno(errno))?;
@@ -141,8 +150,10 @@ impl Packer {
                     Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
                     opened => opened?,
                 };
+                // Of the file that is read: it may have replaced the one that was looked at.
+                let facts = &opened.facts;
                 if facts.nlink > 1 {
-                    self.links.insert(id, path.to_owned());
+                    self.links.insert((facts.dev, facts.ino), path.to_owned());
                 }
                 self.file(&opened, path)
             }
@@ -220,8 +231,17 @@ fn header(facts: &Facts, kind: EntryType) -> Header {
     header.set_mode(facts.permissions());
     header.set_uid(facts.uid.into());
     header.set_gid(facts.gid.into());
-    // The format has no time before 1970.
-    header.set_mtime(u64::try_from(facts.mtime.0).unwrap_or(0));
+    match u64::try_from(facts.mtime.0) {
+        Ok(seconds) => header.set_mtime(seconds),
+        // The format has a time before 1970 as a binary number of 96 bits.
+        Err(_) => {
+            let field = &mut header.as_old_mut().mtime;
+            *field = [0xff; 12];
+            for (slot, byte) in field.iter_mut().rev().zip(facts.mtime.0.to_le_bytes()) {
+                *slot = byte;
+            }
+        }
+    }
     header.set_size(0);
     header
 }

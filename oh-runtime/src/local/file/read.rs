@@ -10,7 +10,7 @@ use oh_core::{
 };
 
 use super::call::Call;
-use super::open::Opened;
+use super::open::{Opened, room_for};
 use super::text::{Decoded, decode, decode_labelled};
 use super::version::{ContentHash, version};
 use super::volume::Volume;
@@ -87,13 +87,25 @@ fn read_bytes(
     if there > options.max_bytes {
         return Err(too_large(call, "the range has", there, options.max_bytes));
     }
-    let wanted = end.saturating_sub(range.start).min(options.max_bytes);
-    let mut bytes = Vec::with_capacity(usize::try_from(there).unwrap_or(0));
+    // One more than allowed: a file that grows, or one of /proc, has more than its size says.
+    let wanted = end
+        .saturating_sub(range.start)
+        .min(options.max_bytes.saturating_add(1));
+    let mut bytes = room_for(there).map_err(|error| call.io(error))?;
     opened
         .file
         .seek(SeekFrom::Start(range.start))
         .and_then(|_| (&opened.file).take(wanted).read_to_end(&mut bytes))
         .map_err(|error| call.io(error))?;
+    let read = bytes.len() as u64;
+    if read > options.max_bytes {
+        return Err(too_large(
+            call,
+            "the range has at least",
+            read,
+            options.max_bytes,
+        ));
+    }
     Ok((FileContent::Bytes(Bytes::from(bytes)), hash))
 }
 

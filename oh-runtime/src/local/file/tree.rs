@@ -15,6 +15,10 @@ use super::facts::Facts;
 /// Links followed on one path, as the kernel has it.
 const MAX_LINKS: usize = 40;
 
+/// Levels below its start that a walk goes down. Each level takes a descriptor and room on the
+/// stack, and a loop of `mkdir` and `cd` makes as many as it likes.
+pub(super) const MAX_LEVELS: usize = 256;
+
 /// A descriptor that names a directory without reading it.
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 

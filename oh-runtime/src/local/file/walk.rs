@@ -14,10 +14,11 @@ use rustix::io::Errno;
 
 use super::call::Call;
 use super::facts::Facts;
+use super::glob::is_bounded;
 use super::job::Stop;
 use super::listing::shown_path;
 use super::open::open_at;
-use super::tree::{Bounds, Place, Tree};
+use super::tree::{Bounds, MAX_LEVELS, Place, Tree};
 use super::volume::Volume;
 
 /// Ignore files of one directory, the strongest first.
@@ -116,6 +117,7 @@ impl Volume {
             stop,
             visit,
             ignores: Vec::new(),
+            level: 0,
             left_out: false,
         };
         if rules == IgnoreRules::Respect {
@@ -137,6 +139,8 @@ struct Walker<'a> {
     visit: &'a mut dyn FnMut(&Found<'_>) -> ControlFlow<()>,
     /// Of each directory on the way, outermost first.
     ignores: Vec<Vec<Gitignore>>,
+    /// Directories below the start.
+    level: usize,
     left_out: bool,
 }
 
@@ -188,8 +192,20 @@ impl Walker<'_> {
         relative: &Path,
         below_workspace: &Path,
     ) -> Result<ControlFlow<()>, Errno> {
-        match rustix::fs::openat(dir, name, READABLE, Mode::empty()) {
-            Ok(below) => self.enter(&below, relative, below_workspace),
+        if self.level == MAX_LEVELS {
+            self.left_out = true;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let below = rustix::fs::openat(dir, name, READABLE, Mode::empty());
+        let walked = below.and_then(|below| {
+            self.level += 1;
+            let flow = self.enter(&below, relative, below_workspace);
+            self.level -= 1;
+            flow
+        });
+        match walked {
+            Ok(flow) => Ok(flow),
+            // One that may be read but not searched fails with the first of its entries.
             Err(Errno::ACCESS) => {
                 self.left_out = true;
                 Ok(ControlFlow::Continue(()))
@@ -234,7 +250,8 @@ fn read_ignores(dir: impl AsFd, below_workspace: &Path) -> Vec<Gitignore> {
         let content = opened.read_at_most(IGNORE_BYTES).ok()?;
         let content = String::from_utf8_lossy(&content);
         let mut rules = GitignoreBuilder::new(rooted(below_workspace));
-        for line in content.trim_start_matches('\u{feff}').lines() {
+        let lines = content.trim_start_matches('\u{feff}').lines();
+        for line in lines.filter(|line| is_bounded(line)) {
             // A rule that cannot be read is passed over, as git does.
             let _ = rules.add_line(None, line);
         }

@@ -123,3 +123,18 @@ async fn another_file_system_is_a_typed_error() {
     assert_refused(renamed, ErrorKind::InvalidInput);
     assert_eq!(f.bytes("a"), b"a");
 }
+
+#[tokio::test]
+async fn renaming_a_file_to_another_of_its_names_leaves_one() {
+    let f = fixture();
+    let file = f.put("a", "content");
+    std::fs::hard_link(&file, f.workspace.join("b")).unwrap();
+    for to in ["b", "b"] {
+        let from = if file.exists() { "a" } else { "b" };
+        f.files
+            .rename(&path(from), &path(to), RenameMode::Replace)
+            .await
+            .unwrap();
+        assert_eq!(f.snapshot(), [(f.workspace.join("b"), b"content".to_vec())]);
+    }
+}

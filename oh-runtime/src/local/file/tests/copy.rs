@@ -445,3 +445,35 @@ proptest! {
         prop_assert_eq!(facts(&root), facts(&f.workspace.join("copy")));
     }
 }
+
+#[tokio::test]
+async fn times_before_1970_arrive() {
+    let f = fixture();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    header.set_path("gnu").unwrap();
+    header.as_old_mut().mtime = [0xff; 12];
+    header.as_old_mut().mtime[11] = 0xfe;
+    header.set_cksum();
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append(&header, &[][..]).unwrap();
+    builder
+        .append_pax_extensions([("mtime", &b"-1.25"[..])])
+        .unwrap();
+    header.set_path("pax").unwrap();
+    header.set_mtime(0);
+    header.set_cksum();
+    builder.append(&header, &[][..]).unwrap();
+    unpack(&f, builder.into_inner().unwrap(), "t")
+        .await
+        .unwrap();
+    let time = |name: &str| {
+        let meta = f.workspace.join(name).metadata().unwrap();
+        (meta.mtime(), meta.mtime_nsec())
+    };
+    assert_eq!(time("t/gnu"), (-2, 0));
+    assert_eq!(time("t/pax"), (-2, 750_000_000));
+    copy(&f, "t", "again").await;
+    assert_eq!(time("again/gnu"), (-2, 0));
+}

@@ -1,6 +1,7 @@
 //! What users rely on.
 
 mod arrange;
+mod bombs;
 mod copy;
 mod edit;
 mod fixture;

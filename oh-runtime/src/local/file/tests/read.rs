@@ -265,3 +265,48 @@ fn what_may_not_be_read_is_an_error_or_said_to_be_left_out() {
         set_mode("closed", 0o700);
     });
 }
+
+#[tokio::test]
+async fn a_range_of_a_file_without_a_size_is_never_cut_silently() {
+    let f = super::fixture::with_scope(crate::local::file::FileScope::Anywhere);
+    let target = path("/proc/self/status");
+    let options = |start, end| {
+        let mut options = ReadOptions::default().range(oh_core::ByteRange { start, end });
+        options.max_bytes = 10;
+        options
+    };
+    let whole = f.files.read(&target, options(0, None)).await;
+    assert_refused(whole, ErrorKind::TooLarge);
+    let part = f.files.read(&target, options(0, Some(5))).await.unwrap();
+    assert_eq!(part.bytes().unwrap(), &b"Name:"[..]);
+}
+
+#[test]
+fn a_directory_whose_names_alone_can_be_read_is_left_out_and_said_to_be() {
+    unprivileged(async |f| {
+        let set_mode = |bits| {
+            let permissions = std::fs::Permissions::from_mode(bits);
+            std::fs::set_permissions(f.workspace.join("names"), permissions).unwrap();
+        };
+        f.put("names/file", "needle");
+        f.put("open", "needle");
+        std::fs::create_dir(f.workspace.join("empty")).unwrap();
+        set_mode(0o444);
+        let options = oh_core::ListOptions::default().depth(3);
+        let listing = f.files.list(&path("."), options).await.unwrap();
+        assert_eq!((listing.entries.len(), listing.truncated), (3, true));
+        let glob = f.files.glob(oh_core::GlobQuery::new("*")).await.unwrap();
+        assert_eq!((glob.paths.len(), glob.truncated), (1, true));
+        let query = oh_core::GrepQuery::new("needle");
+        let grep = f.files.grep(query).await.unwrap();
+        assert_eq!((grep.lines.len(), grep.truncated), (1, true));
+        let denied = ErrorKind::PermissionDenied;
+        assert_refused(f.files.list(&path("names"), options).await, denied);
+        let tree = oh_core::RemoveMode::Tree;
+        assert_refused(f.files.remove(&path("names"), tree).await, denied);
+        set_mode(0o700);
+        let permissions = std::fs::Permissions::from_mode(0o000);
+        std::fs::set_permissions(f.workspace.join("empty"), permissions).unwrap();
+        f.files.remove(&path("empty"), tree).await.unwrap();
+    });
+}
