@@ -128,7 +128,7 @@ impl Dispatcher {
             Action::Read(action) => self.read(runtime, action).await,
             Action::Write(action) => self.write(runtime, action).await,
             Action::Edit(action) => self.edit(runtime, action).await,
-            Action::File(action) => self.file(runtime, action).await,
+            Action::File(action) => self.file(runtime, action, tap).await,
             Action::RunPython(action) => run_python(runtime, action).await,
             Action::Browse(action) => browse(runtime, action).await,
             Action::BrowseInteractive(action) => {

@@ -2,6 +2,7 @@
 
 use super::dispatcher::Dispatcher;
 use super::listing;
+use super::tap::OutputTap;
 use crate::action::{
     EditAction, EditSource, FileAction, FileOperation, ReadAction, ReadSource, WriteAction,
 };
@@ -15,6 +16,7 @@ use crate::runtime::{
     Body, GlobQuery, GrepQuery, LinkMode, ListOptions, ReadOptions, RemoveMode, RenameMode,
     Runtime, SandboxPath, WriteMode, WriteOptions,
 };
+use crate::secret::Edge;
 
 impl Dispatcher {
     pub(super) async fn read(
@@ -220,6 +222,7 @@ impl Dispatcher {
         &self,
         runtime: &dyn Runtime,
         action: &FileAction,
+        tap: &mut dyn OutputTap,
     ) -> Result<Observation> {
         let operation = &action.operation;
         let (text, result) = match operation {
@@ -253,7 +256,7 @@ impl Dispatcher {
                 let mut query = GrepQuery::new(pattern.clone()).root(SandboxPath::new(path)?);
                 query.globs.extend(include.clone());
                 (
-                    listing::lines(&runtime.grep(query).await?),
+                    listing::lines(&runtime.grep(query).await?, &*tap),
                     RawJson::encode(&()),
                 )
             }
@@ -276,6 +279,7 @@ impl Dispatcher {
                 (format!("{} is there.", meta.path), RawJson::encode(&()))
             }
         };
+        let text = tap.mask(&text, Edge::Whole);
         let text = crate::event::truncate_middle(&text, self.options.content_chars).into_owned();
         let mut observation = FileObservation::new(text, operation.clone());
         observation.result = result.unwrap_or_default();

@@ -1,6 +1,8 @@
 //! Results of file operations as text for a model.
 
+use super::tap::OutputTap;
 use crate::runtime::{FileKind, FileMeta, GlobOutput, GrepOutput, Listing, SandboxPath};
+use crate::secret::Edge;
 
 const TRUNCATED: &str = "\n[more entries were left out; narrow the request]";
 
@@ -52,17 +54,22 @@ pub(super) fn paths(found: &GlobOutput) -> String {
     text
 }
 
-pub(super) fn lines(found: &GrepOutput) -> String {
+pub(super) fn lines(found: &GrepOutput, tap: &dyn OutputTap) -> String {
     if found.lines.is_empty() {
         return "No line matches.".to_owned();
     }
     let mut text = String::new();
     for line in &found.lines {
         let mark = if line.is_match { ':' } else { '-' };
-        let cut = if line.cut { " …" } else { "" };
+        let (end, cut) = if line.cut {
+            (Edge::Cut, " …")
+        } else {
+            (Edge::Whole, "")
+        };
+        let shown = tap.mask(&line.text, end);
         text.push_str(&format!(
-            "{}{mark}{}{mark}{}{cut}\n",
-            line.path, line.line, line.text
+            "{}{mark}{}{mark}{shown}{cut}\n",
+            line.path, line.line
         ));
     }
     if found.truncated {

@@ -6,9 +6,14 @@
 mod command;
 mod dispatcher;
 mod file;
+mod going_on;
 mod listing;
+mod report;
 mod tap;
 mod task;
 
 pub use dispatcher::{DispatchOptions, Dispatcher};
 pub use tap::{CaptureTap, OutputTap, TapOutput};
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Where the output of a command goes on its way into an observation.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -15,6 +16,9 @@ use crate::secret::Edge;
 /// as a blob; [`CaptureTap`] only keeps head and tail.
 #[async_trait]
 pub trait OutputTap: fmt::Debug + Send {
+    /// Says that the output begins in the middle: what comes next goes on where an earlier call
+    /// stopped to follow, and the end of a secret may stand at its beginning.
+    fn resume(&mut self) {}
     /// Takes the next bytes of a stream.
     async fn push(&mut self, stream: OutputStream, data: Bytes);
     /// Notes a stretch that was lost.
@@ -22,6 +26,12 @@ pub trait OutputTap: fmt::Debug + Send {
     /// Ends the output and hands over what was kept. At a cut (the command goes on, or was ended)
     /// the beginning of a secret may stand at the end.
     async fn finish(&mut self, end: Edge) -> TapOutput;
+    /// Masks a text that goes into the observation before it is cut. With `end` a cut, the text
+    /// was cut already by whom it came from. The default masks nothing.
+    fn mask<'t>(&self, text: &'t str, end: Edge) -> Cow<'t, str> {
+        let _ = end;
+        Cow::Borrowed(text)
+    }
 }
 
 /// What an [`OutputTap`] kept.

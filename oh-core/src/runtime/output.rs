@@ -166,7 +166,7 @@ impl Capture {
 
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, data: &[u8]) {
-        self.total_bytes += data.len() as u64;
+        self.total_bytes = self.total_bytes.saturating_add(data.len() as u64);
         let room = self.limit.head_bytes.saturating_sub(self.head.len());
         let (to_head, to_tail) = data.split_at(room.min(data.len()));
         self.head.extend_from_slice(to_head);
@@ -191,7 +191,8 @@ impl Capture {
 
     /// Notes a stretch that the runtime lost; it counts as produced.
     pub fn gap(&mut self, gap: Gap) {
-        self.total_bytes += gap.to.saturating_sub(gap.from);
+        let lost = gap.to.saturating_sub(gap.from);
+        self.total_bytes = self.total_bytes.saturating_add(lost);
         let full = self.gaps.len() >= Self::MAX_GAPS;
         match self.gaps.last_mut() {
             Some(last) if full => last.to = gap.to,

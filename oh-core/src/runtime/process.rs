@@ -341,8 +341,12 @@ impl Stream for Process {
         let polled = events.as_mut().poll_next(cx);
         if let Poll::Ready(Some(Ok(event))) = &polled {
             match event {
-                ProcessEvent::Stdout { at, data } => self.position.stdout = at + data.len() as u64,
-                ProcessEvent::Stderr { at, data } => self.position.stderr = at + data.len() as u64,
+                ProcessEvent::Stdout { at, data } => {
+                    self.position.stdout = at.saturating_add(data.len() as u64);
+                }
+                ProcessEvent::Stderr { at, data } => {
+                    self.position.stderr = at.saturating_add(data.len() as u64);
+                }
                 ProcessEvent::Gap(gap) => match gap.stream {
                     OutputStream::Stdout => self.position.stdout = gap.to,
                     OutputStream::Stderr => self.position.stderr = gap.to,
