@@ -12,8 +12,16 @@ use crate::store::Holder;
 /// The lock, as long as this lives. The system frees it when the process dies.
 #[derive(Debug)]
 pub(super) struct Held {
-    _lock: File,
+    lock: File,
     pub(super) epoch: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a process that is being started elsewhere in this program
+        // has the descriptor, and with it the lock, until it becomes another program.
+        let _ = self.lock.unlock();
+    }
 }
 
 pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<Held> {
@@ -44,8 +52,9 @@ pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<
     let epoch = read(&note)
         .map_or(0, |holder| holder.epoch)
         .saturating_add(1);
+    let held = Held { lock, epoch };
     write(directory, &note, &Holder::this_process(name, epoch)).map_err(failed)?;
-    Ok(Held { _lock: lock, epoch })
+    Ok(held)
 }
 
 fn read(note: &Path) -> Option<Holder> {
@@ -63,4 +72,22 @@ fn write(directory: &Path, note: &Path, holder: &Holder) -> std::io::Result<()> 
         .open(&fresh)?;
     file.write_all(&serde_json::to_vec(holder)?)?;
     std::fs::rename(&fresh, note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::take;
+    use oh_core::SessionId;
+
+    #[test]
+    fn a_log_is_free_after_closing_even_while_a_process_is_being_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let session = SessionId::new("s").unwrap();
+        let held = take(directory.path(), &session, "first").unwrap();
+        // What a process has between its fork and its exec.
+        let inherited = held.lock.try_clone().unwrap();
+        drop(held);
+        take(directory.path(), &session, "second").unwrap();
+        drop(inherited);
+    }
 }
