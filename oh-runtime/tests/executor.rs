@@ -392,6 +392,7 @@ async fn a_stop_ends_the_running_action_and_its_output_so_far_is_delivered() {
     assert_eq!(ended.details.exit, Some(Exit::Cancelled));
     assert_eq!(ended.content, "started");
     assert_eq!(failure(&host.reply(queued).await), ErrorKind::Cancelled);
+    host.stream.set_state(AgentTrigger::Resume).await.unwrap();
     assert_eq!(
         host.run("echo the shell is usable").await.content,
         "the shell is usable"

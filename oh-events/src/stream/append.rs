@@ -1,7 +1,7 @@
 //! The single writer: id, mask, persist, publish, in this order.
 
 use std::borrow::Cow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::store::{Encoded, EventLog};
 
+use super::claim::Roles;
 use super::hub::Hub;
 use super::secrets::Secrets;
 
@@ -34,7 +35,7 @@ pub(super) struct Core {
     pub(super) secrets: Arc<Secrets>,
     /// Held while a change of the agent's state is checked and appended.
     pub(super) state_gate: tokio::sync::Mutex<()>,
-    pub(super) claims: Arc<Mutex<HashSet<String>>>,
+    pub(super) roles: Roles,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     max_batch: usize,
     queue: Mutex<Queue>,
@@ -78,7 +79,7 @@ impl Core {
             log,
             secrets: Arc::new(secrets),
             state_gate: tokio::sync::Mutex::new(()),
-            claims: Arc::default(),
+            roles: Roles::default(),
             clock,
             max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
             queue: Mutex::default(),

@@ -229,7 +229,7 @@ impl EventStream {
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) if the role is taken.
     pub fn claim(&self, role: &str) -> Result<Claim> {
-        Claim::take(&self.core.claims, role).ok_or_else(|| {
+        Claim::take(&self.core.roles, role).ok_or_else(|| {
             Error::new(ErrorKind::Conflict, "claim role")
                 .with_object(role)
                 .with_detail("another part of this program plays it on this stream")

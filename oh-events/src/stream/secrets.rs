@@ -106,6 +106,12 @@ impl OutputMasker {
         self.finish(Edge::Cut)
     }
 
+    /// Says that the output begins in the middle: what stands at its beginning of a secret (four
+    /// bytes or more, in the first chunk) is hidden.
+    pub fn resume(&mut self) {
+        self.after_gap = true;
+    }
+
     /// Gives out the rest. At a cut, the beginning of a secret (four bytes or more) is hidden too.
     pub fn finish(&mut self, end: Edge) -> Bytes {
         self.stages.iter_mut().fold(Bytes::new(), |rest, stage| {

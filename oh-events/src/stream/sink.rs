@@ -90,6 +90,13 @@ impl OutputSink {
         }
     }
 
+    /// Says that the output begins in the middle, where an earlier sink was finished at a cut:
+    /// what stands at its beginning of a secret (four bytes or more) is hidden.
+    pub fn resume(&mut self) {
+        self.stdout.masker.resume();
+        self.stderr.masker.resume();
+    }
+
     /// Takes the next bytes of a stream.
     ///
     /// # Cancel safety

@@ -596,3 +596,27 @@ async fn what_a_gap_leaves_of_a_secret_is_hidden_on_both_sides() {
     assert_eq!(text, format!("a {mask}{mask} b {mask} c {mask}"));
     assert_eq!(captured.gaps.len(), 1);
 }
+
+#[tokio::test]
+async fn a_secret_that_two_looks_at_a_command_share_is_hidden_in_both() {
+    let stream = memory().await;
+    stream
+        .add_secret("token", Secret::new("hunter2-hunter2"))
+        .unwrap();
+    let action = stream
+        .append(Source::Agent, RunAction::new("slow"))
+        .await
+        .unwrap();
+    let mut shown = String::new();
+    for (piece, end) in [("it is hunter", Edge::Cut), ("2-hunter2!", Edge::Whole)] {
+        let mut sink = stream.output_sink(action, CaptureLimit::default());
+        if end == Edge::Whole {
+            sink.resume();
+        }
+        sink.push(OutputStream::Stdout, Bytes::from_static(piece.as_bytes()))
+            .await;
+        let output = sink.finish(end).await;
+        shown.push_str(&String::from_utf8_lossy(&output.stdout.captured.head));
+    }
+    assert_eq!(shown, "it is <secret_hidden><secret_hidden>!");
+}

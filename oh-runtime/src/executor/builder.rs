@@ -20,7 +20,7 @@ pub struct Executor {
     pub(super) permissions: Permissions,
     pub(super) limits: ActionLimits,
     pub(super) dispatcher: Dispatcher,
-    pub(super) _claim: Claim,
+    pub(super) claim: Claim,
 }
 
 impl Executor {
@@ -90,7 +90,7 @@ impl ExecutorBuilder {
             permissions: self.permissions,
             limits: self.limits,
             dispatcher: Dispatcher::new(self.dispatch),
-            _claim: claim,
+            claim,
         })
     }
 }

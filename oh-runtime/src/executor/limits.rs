@@ -124,6 +124,12 @@ impl ActionLimits {
                     .with_detail(format!("wait at most {} seconds", self.wait.as_secs())),
             );
         }
+        if let Action::Run(run) = &mut action
+            && run.blocking
+        {
+            // It would be waited for without any end.
+            run.timeout.get_or_insert(self.wait);
+        }
         if let (Action::Run(run), Some(limit)) = (&mut action, self.deadline) {
             match run.options.deadline {
                 Some(asked) if asked > limit => {

@@ -29,6 +29,8 @@
 
 mod approval;
 mod builder;
+mod end;
+mod hold;
 mod limits;
 mod recover;
 mod run;

@@ -10,6 +10,7 @@ use oh_core::{ErrorKind, EventId, Result};
 
 use oh_events::Query;
 
+use super::approval::answer;
 use super::builder::Executor;
 
 /// Actions of an earlier run that have no observation.
@@ -23,15 +24,15 @@ pub(super) struct Open {
 
 impl Open {
     fn note(&mut self, event: &Arc<Event>) {
+        // What was approved may have been carried out.
+        self.asked
+            .retain(|action, question| answer(event, *action, *question).is_none());
         match &event.body {
-            EventBody::Action(Action::Confirm(confirm)) => match confirm.step {
-                ConfirmStep::Question => {
-                    self.asked.insert(confirm.action, event.id);
-                }
-                _ => {
-                    self.asked.remove(&confirm.action);
-                }
-            },
+            EventBody::Action(Action::Confirm(confirm))
+                if confirm.step == ConfirmStep::Question =>
+            {
+                self.asked.insert(confirm.action, event.id);
+            }
             EventBody::Action(action) if is_executed(action) => {
                 self.actions.insert(event.id, event.clone());
             }
@@ -49,11 +50,11 @@ impl Open {
 /// Where an executor begins.
 #[derive(Debug)]
 pub(super) struct Recovered {
-    /// Actions that wait for an answer.
-    pub(super) asked: Vec<Arc<Event>>,
+    /// Actions that wait for an answer, and the question about each.
+    pub(super) asked: Vec<(Arc<Event>, EventId)>,
     /// Actions of this run that have an observation already.
     pub(super) answered: HashSet<EventId>,
-    /// First event of this run.
+    /// First event that is left to the loop.
     pub(super) from: EventId,
 }
 
@@ -63,12 +64,13 @@ pub(super) fn is_executed(action: &Action) -> bool {
 }
 
 impl Executor {
-    /// Reads the log. Actions that an earlier run of the host left open are closed: they may have
-    /// been carried out, in part or not at all, and are never carried out again. Questions that
-    /// are still open stay open. What this run appended so far is left to the loop, but for
-    /// actions that are answered already.
+    /// Reads the log. Actions that an earlier run of the host, or an earlier executor of this run,
+    /// left open are closed: they may have been carried out, in part or not at all, and are never
+    /// carried out again. Questions that are still open stay open. What this run appended so far
+    /// and no executor has begun is left to the loop, but for actions that are answered already.
     pub(super) async fn recover(&self) -> Result<Recovered> {
-        let from = self.stream.report().next;
+        // An executor before this one on the same stream may have begun more.
+        let from = self.stream.report().next.max(self.claim.reached());
         let mut open = Open::default();
         let mut recovered = Recovered {
             asked: Vec::new(),
@@ -92,8 +94,8 @@ impl Executor {
             if recovered.answered.contains(&id) {
                 continue;
             }
-            if open.asked.contains_key(&id) {
-                recovered.asked.push(event);
+            if let Some(question) = open.asked.get(&id) {
+                recovered.asked.push((event, *question));
                 continue;
             }
             let failure = FailureObservation::new(

@@ -1,6 +1,6 @@
 //! The loop: events in, observations out, one action at a time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,19 +9,27 @@ use oh_core::action::{Action, ConfirmationState};
 use oh_core::event::{Event, EventBody, StatusChange};
 use oh_core::observation::{FailureObservation, Observation, UserRejectedObservation};
 use oh_core::policy::{Decision, PolicyContext};
-use oh_core::{AgentState, AgentTrigger, Error, ErrorKind, EventId, Result, Runtime, Source};
+use oh_core::{AgentTrigger, Error, ErrorKind, EventId, Result, Runtime, Source};
 use oh_events::Cursor;
 
-use super::approval::{Answer, answer};
+use super::approval::{Answer, answer, named_answer};
 use super::builder::Executor;
+use super::end::{STOPPED, cancelled};
+use super::hold::{Halt, Hold, halt, held};
 use super::recover::{is_executed, readable};
 use super::tap::StreamTap;
 
 /// What the executor does at the moment.
-enum Work<'a> {
+pub(super) enum Work<'a> {
     Idle,
-    /// An action waits for a person.
-    Asked(Arc<Event>),
+    /// The policy thinks about an action.
+    Deciding(
+        Arc<Event>,
+        Box<Action>,
+        Pin<Box<dyn Future<Output = Decision> + Send + 'a>>,
+    ),
+    /// An action waits for a person, who was asked by the event of this id.
+    Asked(Arc<Event>, EventId),
     /// An action is carried out. The flag is set when it was approved by a person.
     Running(
         EventId,
@@ -31,18 +39,15 @@ enum Work<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Approved {
+pub(super) enum Approved {
     ByPolicy,
     ByPerson,
 }
 
-/// What an event asks of the executor.
-enum Halt {
-    No,
-    /// Ends the running action; what is queued waits.
-    Pause,
-    /// Ends the running action and drops what is queued.
-    Stop,
+/// What came to its end.
+enum Done {
+    Decided(Decision),
+    Observed(Box<Observation>),
 }
 
 impl Executor {
@@ -51,6 +56,8 @@ impl Executor {
     /// First it closes what an earlier run left open. Then it follows the stream: each action gets
     /// exactly one observation. A change of the agent's state to stopped, paused or error ends the
     /// running action ([`Exit::Cancelled`](oh_core::Exit::Cancelled), with the output so far).
+    /// While the agent is paused, actions wait; while it is in state stopped or error, those of
+    /// the agent itself are answered as cancelled.
     ///
     /// # Errors
     /// What the stream reports: an executor that cannot log does not go on.
@@ -59,17 +66,27 @@ impl Executor {
     /// Dropping the future ends the running command. Its action stays open and is closed as
     /// "outcome unknown" by the next executor.
     pub async fn run(self) -> Result<()> {
+        match self.follow().await {
+            // The stream was closed while something was to be appended.
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(()),
+            ended => ended,
+        }
+    }
+
+    async fn follow(&self) -> Result<()> {
         let begin = self.recover().await?;
         let mut events = self.stream.subscribe(Cursor::From(begin.from));
         let mut statuses = self.runtime.status_changes();
         let mut statuses_go_on = true;
         let mut asked = begin.asked.into_iter();
-        let mut work = asked.next().map_or(Work::Idle, Work::Asked);
-        let mut queue: VecDeque<Arc<Event>> = asked.collect();
-        let mut paused = self.stream.state() == AgentState::Paused;
+        let first = asked.next();
+        let mut work = first.map_or(Work::Idle, |(event, question)| Work::Asked(event, question));
+        let mut queue: VecDeque<Arc<Event>> = asked.map(|(event, _)| event).collect();
+        let mut early = HashMap::new();
+        let mut hold = Hold::of(self.stream.state());
         loop {
             if matches!(work, Work::Idle)
-                && !paused
+                && hold != Hold::Paused
                 && let Some(event) = queue.pop_front()
             {
                 work = self.begin(event).await?;
@@ -80,39 +97,53 @@ impl Executor {
                 event = events.next() => {
                     let Some(event) = event else { break };
                     let Some(event) = readable(event)? else { continue };
-                    match self.halt(&event) {
+                    match halt(&event) {
                         Halt::No => {}
-                        Halt::Pause => {
-                            paused = true;
-                            work = self.end_work(work).await?;
-                        }
+                        Halt::Pause => work = self.end_work(work).await?,
                         Halt::Stop => {
                             work = self.end_work(work).await?;
                             self.drop_queued(&mut queue).await?;
+                            early.clear();
                         }
                     }
-                    if resumes(&event) {
-                        paused = false;
-                    }
-                    if let Work::Asked(action) = &work
-                        && let Some(said) = answer(&event, action.id)
+                    hold = held(&event, hold);
+                    if let Work::Asked(action, question) = &work
+                        && let Some(said) = answer(&event, action.id, *question)
                     {
                         let action = action.clone();
+                        self.claim.reach(event.id.next());
                         work = self.resolve(action, said).await?;
+                    } else if let Some((action, said)) = named_answer(&event)
+                        && waits(&work, &queue, action)
+                    {
+                        early.insert(action, said);
                     }
                     if event.body.as_action().is_some_and(is_executed)
                         && !begin.answered.contains(&event.id)
                     {
-                        queue.push_back(event);
-                    }
-                }
-                observation = finished(&mut work) => {
-                    if let Work::Running(id, approved, _) = std::mem::replace(&mut work, Work::Idle) {
-                        self.stream.reply(id, observation).await?;
-                        if approved == Approved::ByPerson {
-                            self.shift(AgentTrigger::ActionResolved).await?;
+                        if hold == Hold::Stopped && event.source == Source::Agent {
+                            self.stream.reply(event.id, cancelled(STOPPED)).await?;
+                        } else {
+                            queue.push_back(event);
                         }
                     }
+                }
+                done = finished(&mut work) => {
+                    let ended = std::mem::replace(&mut work, Work::Idle);
+                    work = match (ended, done) {
+                        (Work::Deciding(event, action, _), Done::Decided(decision)) => {
+                            let said = early.remove(&event.id);
+                            self.decided(event, *action, decision, said).await?
+                        }
+                        (Work::Running(id, approved, _), Done::Observed(observation)) => {
+                            self.stream.reply(id, *observation).await?;
+                            if approved == Approved::ByPerson {
+                                self.shift(AgentTrigger::ActionResolved).await?;
+                            }
+                            Work::Idle
+                        }
+                        (other, _) => other,
+                    };
                 }
                 status = std::future::poll_fn(|cx| statuses.as_mut().poll_next(cx)), if statuses_go_on => {
                     match status {
@@ -128,55 +159,68 @@ impl Executor {
         Ok(())
     }
 
-    /// Checks an action and starts it, asks about it, or answers it with a refusal.
+    /// Checks an action, and asks the policy about it or answers it with a refusal.
     async fn begin(&self, event: Arc<Event>) -> Result<Work<'_>> {
         let Some(action) = event.body.as_action() else {
             return Ok(Work::Idle);
         };
-        let checked = self
-            .permissions
-            .check(action)
-            .and_then(|()| self.limits.apply(action.clone()));
-        let action = match checked {
+        self.claim.reach(event.id.next());
+        let action = match self.checked(action) {
             Ok(action) => action,
-            Err(error) => {
-                self.stream
-                    .reply(event.id, FailureObservation::from(&error))
-                    .await?;
-                return Ok(Work::Idle);
-            }
+            Err(error) => return self.fail(event.id, &error).await,
         };
-        let context = PolicyContext::new(self.runtime.descriptor(), event.source);
-        let decision = match action.confirmation_state() {
-            ConfirmationState::Rejected => return self.refuse(event.id).await,
-            ConfirmationState::AwaitingConfirmation => Decision::Ask {
-                question: format!("May this run? {}", summary(&action)),
-            },
-            _ => self.policy.decide(&action, &context).await,
-        };
-        match decision {
-            Decision::Allow => Ok(self.start(event.id, action, Approved::ByPolicy)),
-            Decision::Ask { question } => {
-                self.ask(event.id, question).await?;
-                Ok(Work::Asked(event))
-            }
-            Decision::Deny { reason } => {
-                let error =
-                    Error::new(ErrorKind::Denied, action.kind().to_owned()).with_detail(reason);
-                self.stream
-                    .reply(event.id, FailureObservation::from(&error))
-                    .await?;
-                Ok(Work::Idle)
-            }
-            _ => {
-                let error = Error::new(ErrorKind::Denied, action.kind().to_owned())
-                    .with_detail("the policy answered in a way that this version does not know");
-                self.stream
-                    .reply(event.id, FailureObservation::from(&error))
-                    .await?;
-                Ok(Work::Idle)
-            }
+        if action.confirmation_state() == ConfirmationState::Rejected {
+            return self.refuse(event.id).await;
         }
+        let context = PolicyContext::new(self.runtime.descriptor(), event.source);
+        let (policy, asked) = (&self.policy, action.clone());
+        let deciding = Box::pin(async move {
+            match asked.confirmation_state() {
+                ConfirmationState::AwaitingConfirmation => Decision::Ask {
+                    question: format!("May this run? {}", summary(&asked)),
+                },
+                _ => policy.decide(&asked, &context).await,
+            }
+        });
+        Ok(Work::Deciding(event, Box::new(action), deciding))
+    }
+
+    /// Permissions and limits.
+    fn checked(&self, action: &Action) -> Result<Action> {
+        self.permissions.check(action)?;
+        self.limits.apply(action.clone())
+    }
+
+    /// Starts an action, asks about it, or answers it with a refusal.
+    async fn decided(
+        &self,
+        event: Arc<Event>,
+        action: Action,
+        decision: Decision,
+        said: Option<Answer>,
+    ) -> Result<Work<'_>> {
+        let reason = match decision {
+            Decision::Allow => return Ok(self.start(event.id, action, Approved::ByPolicy)),
+            Decision::Ask { question } => {
+                if let Some(said) = said {
+                    return self.resolve(event, said).await;
+                }
+                let question = self.ask(event.id, question).await?;
+                self.claim.reach(question.next());
+                return Ok(Work::Asked(event, question));
+            }
+            Decision::Deny { reason } => reason,
+            _ => "the policy answered in a way that this version does not know".to_owned(),
+        };
+        let error = Error::new(ErrorKind::Denied, action.kind().to_owned()).with_detail(reason);
+        self.fail(event.id, &error).await
+    }
+
+    async fn fail(&self, action: EventId, error: &Error) -> Result<Work<'_>> {
+        self.stream
+            .reply(action, FailureObservation::from(error))
+            .await?;
+        Ok(Work::Idle)
     }
 
     fn start(&self, id: EventId, action: Action, approved: Approved) -> Work<'_> {
@@ -196,14 +240,12 @@ impl Executor {
         match said {
             Answer::Approved => {
                 self.shift(AgentTrigger::Confirm).await?;
-                match self.limits.apply(action.clone()) {
+                match self.checked(action) {
                     Ok(action) => Ok(self.start(event.id, action, Approved::ByPerson)),
                     Err(error) => {
-                        self.stream
-                            .reply(event.id, FailureObservation::from(&error))
-                            .await?;
+                        let work = self.fail(event.id, &error).await?;
                         self.shift(AgentTrigger::ActionResolved).await?;
-                        Ok(Work::Idle)
+                        Ok(work)
                     }
                 }
             }
@@ -223,70 +265,12 @@ impl Executor {
             .await?;
         Ok(Work::Idle)
     }
-
-    /// Ends what runs or is asked about, and gives it its observation.
-    async fn end_work(&self, work: Work<'_>) -> Result<Work<'static>> {
-        match work {
-            Work::Running(id, _, mut future) => {
-                let observation = match self.dispatcher.in_flight() {
-                    Some(process) => {
-                        // The command ends, and the future brings its output so far.
-                        let (ended, observation) = tokio::join!(process.cancel(), &mut future);
-                        ended.map_or_else(
-                            |error| FailureObservation::from(&error).into(),
-                            |()| observation,
-                        )
-                    }
-                    None => {
-                        drop(future);
-                        cancelled("this action was ended by a change of the agent's state")
-                    }
-                };
-                self.stream.reply(id, observation).await?;
-            }
-            Work::Asked(event) => {
-                let text =
-                    "nobody answered whether this action may run before the agent was halted";
-                self.stream.reply(event.id, cancelled(text)).await?;
-            }
-            Work::Idle => {}
-        }
-        if let Err(error) = self.dispatcher.cancel_pending(&*self.runtime).await {
-            tracing::warn!(%error, "a command of an earlier action could not be ended");
-        }
-        Ok(Work::Idle)
-    }
-
-    async fn drop_queued(&self, queue: &mut VecDeque<Arc<Event>>) -> Result<()> {
-        for event in queue.drain(..) {
-            let text = "this action was not carried out: the agent was stopped before";
-            self.stream.reply(event.id, cancelled(text)).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether an event halts the agent: an observed change of state, or the wish for one.
-    fn halt(&self, event: &Event) -> Halt {
-        let state = match &event.body {
-            EventBody::Observation(Observation::AgentStateChanged(change)) => &change.agent_state,
-            EventBody::Action(Action::ChangeAgentState(change)) => &change.agent_state,
-            _ => return Halt::No,
-        };
-        match state.parse() {
-            Ok(AgentState::Stopped | AgentState::Error) => Halt::Stop,
-            Ok(AgentState::Paused) => Halt::Pause,
-            _ => Halt::No,
-        }
-    }
 }
 
-fn resumes(event: &Event) -> bool {
-    matches!(&event.body, EventBody::Observation(Observation::AgentStateChanged(change))
-        if change.agent_state == AgentState::Running.as_str())
-}
-
-fn cancelled(text: &str) -> Observation {
-    FailureObservation::new(text, ErrorKind::Cancelled).into()
+/// Whether an action is still to be decided.
+fn waits(work: &Work<'_>, queue: &VecDeque<Arc<Event>>, action: EventId) -> bool {
+    matches!(work, Work::Deciding(event, ..) if event.id == action)
+        || queue.iter().any(|event| event.id == action)
 }
 
 /// An action in one line, for a question.
@@ -298,10 +282,11 @@ fn summary(action: &Action) -> String {
     }
 }
 
-/// The observation of the running action; never, if none runs.
-async fn finished(work: &mut Work<'_>) -> Observation {
+/// The end of what goes on; never, if nothing does.
+async fn finished(work: &mut Work<'_>) -> Done {
     match work {
-        Work::Running(_, _, future) => future.await,
+        Work::Deciding(_, _, future) => Done::Decided(future.await),
+        Work::Running(_, _, future) => Done::Observed(Box::new(future.await)),
         _ => std::future::pending().await,
     }
 }

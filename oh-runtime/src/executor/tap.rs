@@ -1,10 +1,12 @@
 //! Output of a command on its way into the log: masked, shown live, kept as a blob.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use oh_core::execute::{OutputTap, TapOutput};
 use oh_core::secret::Edge;
-use oh_core::{CaptureLimit, EventId, Gap, OutputStream};
+use oh_core::{CaptureLimit, Error, EventId, Gap, OutputStream};
 use oh_events::{EventStream, OutputSink};
 
 /// Hands the output to a sink of the stream, a fresh one after each end: an action can look at
@@ -35,6 +37,12 @@ impl StreamTap {
 
 #[async_trait]
 impl OutputTap for StreamTap {
+    fn resume(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.resume();
+        }
+    }
+
     async fn push(&mut self, stream: OutputStream, data: Bytes) {
         if let Some(sink) = &mut self.sink {
             sink.push(stream, data).await;
@@ -56,9 +64,19 @@ impl OutputTap for StreamTap {
             .into_iter()
             .flatten()
         {
-            tracing::warn!(%error, action = %self.action, "output could not be kept whole");
+            let error = masked(&self.stream, error);
+            tracing::warn!(error, action = %self.action, "output could not be kept whole");
         }
         TapOutput::new(kept.stdout.captured, kept.stderr.captured)
             .blobs(kept.stdout.blob, kept.stderr.blob)
     }
+
+    fn mask<'t>(&self, text: &'t str, end: Edge) -> Cow<'t, str> {
+        self.stream.masker().mask_piece(text, Edge::Whole, end)
+    }
+}
+
+/// An error in words that may be shown.
+pub(super) fn masked(stream: &EventStream, error: &Error) -> String {
+    stream.masker().mask(&error.to_string()).into_owned()
 }
