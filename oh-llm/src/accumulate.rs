@@ -1,6 +1,8 @@
 //! Pieces of an answer to a whole one.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use oh_core::CallId;
 use oh_core::message::Content;
@@ -75,7 +77,7 @@ impl Accumulator {
                     arguments: text,
                 }) = self.parts.get_mut(place)
                 {
-                    if id.is_some() {
+                    if id.as_ref().is_some_and(|id| !id.as_str().is_empty()) {
                         *known = id;
                     }
                     tool.push_str(name.as_deref().unwrap_or_default());
@@ -97,7 +99,12 @@ impl Accumulator {
         let finish = self.finish.ok_or_else(|| {
             Error::new(ErrorKind::Interrupted, "the answer of the model broke off")
         })?;
-        let answer = &self.id;
+        // Answers are told apart by their ids, and not all servers give them one.
+        let answer = if self.id.is_empty() {
+            fresh_id()
+        } else {
+            self.id
+        };
         let content = self
             .parts
             .into_iter()
@@ -116,8 +123,17 @@ impl Accumulator {
                 }
             })
             .collect();
-        let mut completion = Completion::new(self.id.clone(), self.model, content, finish);
+        let mut completion = Completion::new(answer.clone(), self.model, content, finish);
         completion.usage = self.usage;
         Ok(completion)
     }
+}
+
+/// An id that no other answer has, of this process or of one before it.
+fn fresh_id() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since.map_or(0, |time| time.as_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("answer-{nanos:x}-{count:x}")
 }

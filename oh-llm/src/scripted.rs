@@ -56,6 +56,16 @@ pub struct TurnCall {
     pub arguments: Value,
 }
 
+impl TurnCall {
+    /// A call of a tool with these arguments.
+    pub fn new(name: impl Into<String>, arguments: impl Into<Value>) -> Self {
+        Self {
+            name: name.into(),
+            arguments: arguments.into(),
+        }
+    }
+}
+
 impl Script {
     /// Reads a script from JSON.
     ///

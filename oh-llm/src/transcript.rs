@@ -62,6 +62,8 @@ impl<'a> Builder<'a> {
                 (EventBody::Observation(_), Some(tool), None) => {
                     made_from.entry(answer_of(tool)).or_default().push(event);
                 }
+                // It can name the action that asked for it, and is not what came of that.
+                (EventBody::Observation(Observation::AgentStateChanged(_)), _, Some(_)) => {}
                 (EventBody::Observation(observation), _, Some(cause)) => {
                     results.entry(cause).or_insert(observation);
                 }
@@ -162,12 +164,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Tells answers apart: by id, and where a log has none by the text of the answer.
+/// Tells answers apart: by id, and where a log has none (some servers send an empty one) by the
+/// call.
 fn answer_of(tool: &ToolCallMetadata) -> (String, String) {
     let response = tool.model_response.to_value().unwrap_or_default();
     match response.get("id").and_then(Value::as_str) {
-        Some(id) => (id.to_owned(), String::new()),
-        None => (String::new(), tool.tool_call_id.clone()),
+        Some(id) if !id.is_empty() => (id.to_owned(), String::new()),
+        _ => (String::new(), tool.tool_call_id.clone()),
     }
 }
 

@@ -9,7 +9,7 @@ use oh_core::observation::{
 };
 use oh_core::tool::{ToolCall, ToolResult};
 use oh_core::{CallId, ErrorKind, EventId, Exit, Timestamp};
-use oh_llm::{Completion, FinishReason, ModelId, Transcript};
+use oh_llm::{Accumulator, Completion, Delta, FinishReason, ModelId, Transcript};
 
 fn completion(text: &str, calls: &[(&str, &str)]) -> Completion {
     let mut content = vec![Content::Text(text.to_owned())];
@@ -173,4 +173,55 @@ fn what_the_user_runs_is_shown_to_the_model_as_the_users_words() {
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].role, Role::User);
     assert!(messages[0].text().starts_with("today"));
+}
+
+#[test]
+fn answers_of_a_server_that_gives_no_ids_are_kept_apart() {
+    let mut log = Log(Vec::new());
+    // The same call twice, as a model that polls sends it.
+    for said in ["once", "twice"] {
+        let mut answer = Accumulator::new(ModelId::new("m"));
+        answer.push(Delta::Id(String::new()));
+        answer.push(Delta::ToolCall {
+            index: 0,
+            id: Some(CallId::new("")),
+            name: Some("execute_bash".to_owned()),
+            arguments: "{}".to_owned(),
+        });
+        answer.push(Delta::Finish(FinishReason::ToolCalls));
+        let answer = answer.finish().unwrap();
+        let call = log.call(&answer, 0, RunAction::new("a"));
+        log.reply(call, RunObservation::ended(said, "a", Exit::Code(0)));
+    }
+    let messages = log.messages();
+    let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+    use Role::{Assistant, Tool};
+    assert_eq!(roles, [Assistant, Tool, Assistant, Tool]);
+    let results = results(&messages);
+    assert_ne!(results[0].call, results[1].call);
+}
+
+#[test]
+fn a_log_whose_answers_have_empty_ids_keeps_them_apart() {
+    let mut log = Log(Vec::new());
+    for call in ["c1", "c2"] {
+        let mut answer = completion("x", &[(call, "{}")]);
+        answer.id = String::new();
+        let action = log.call(&answer, 0, RunAction::new("a"));
+        log.reply(action, RunObservation::ended("out", "a", Exit::Code(0)));
+    }
+    assert_eq!(log.messages().len(), 4);
+}
+
+#[test]
+fn a_change_of_state_is_not_the_result_of_the_action_that_asked_for_it() {
+    let mut log = Log(Vec::new());
+    let answer = completion("x", &[("c1", "{}")]);
+    let action = log.call(&answer, 0, RunAction::new("a"));
+    log.reply(action, AgentStateChangedObservation::new("", "running"));
+    log.reply(action, RunObservation::ended("out", "a", Exit::Code(0)));
+    let messages = log.messages();
+    let results = results(&messages);
+    let text = results[0].content[0].as_text().unwrap();
+    assert!(text.starts_with("out"), "{text}");
 }
