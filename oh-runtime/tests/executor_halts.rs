@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use oh_runtime::action::{ChangeAgentStateAction, ConfirmAction, ConfirmStep, RunAction};
+use oh_runtime::event::{Draft, ToolCallMetadata};
 use oh_runtime::events::{Cursor, EventStream, MemoryStore, Query, SegmentStore, Subscription};
 use oh_runtime::{
     Action, ActionLimits, AgentTrigger, Body, Command, Decision, Descriptor, Error, ErrorKind,
@@ -463,4 +464,21 @@ async fn a_stop_is_answered_even_if_the_runtime_cannot_be_reached() {
     assert_eq!(kind(&reply(&stream, action).await), ErrorKind::Unavailable);
     stream.close().await.unwrap();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_observation_names_the_tool_call_that_it_answers() {
+    let stream = in_memory().await;
+    let (runtime, _workspace) = local().await;
+    let running = start(&stream, runtime.clone(), |builder| builder);
+    let answer = serde_json::json!({"id": "r", "choices": []});
+    let tool = ToolCallMetadata::new("execute_bash", "c1").model_response(answer);
+    let call = Draft::new(Source::Agent, RunAction::new("true")).tool(tool);
+    let action = stream.append_draft(call).await.unwrap();
+    let told = stream.reply_to(action).await.unwrap().tool.clone().unwrap();
+    assert_eq!(told.tool_call_id, "c1");
+    assert_eq!(told.model_response.as_str(), "{}", "it is kept once");
+    stream.close().await.unwrap();
+    running.await.unwrap().unwrap();
+    runtime.close().await.unwrap();
 }

@@ -20,7 +20,7 @@ impl Executor {
     /// Ends what runs or is asked about, and gives it its observation.
     pub(super) async fn end_work(&self, work: Work<'_>) -> Result<Work<'static>> {
         match work {
-            Work::Running(id, _, future) => {
+            Work::Running(event, _, future) => {
                 let observation = match self.dispatcher.in_flight() {
                     Some(process) => last_words(&process, future).await,
                     None => {
@@ -28,15 +28,15 @@ impl Executor {
                         cancelled("this action was ended by a change of the agent's state")
                     }
                 };
-                self.stream.reply(id, observation).await?;
+                self.answer(&event, observation).await?;
             }
             Work::Deciding(event, ..) => {
-                self.stream.reply(event.id, cancelled(STOPPED)).await?;
+                self.answer(&event, cancelled(STOPPED)).await?;
             }
             Work::Asked(event, _) => {
                 let text =
                     "nobody answered whether this action may run before the agent was halted";
-                self.stream.reply(event.id, cancelled(text)).await?;
+                self.answer(&event, cancelled(text)).await?;
             }
             Work::Idle => {}
         }
@@ -51,7 +51,7 @@ impl Executor {
 
     pub(super) async fn drop_queued(&self, queue: &mut VecDeque<Arc<Event>>) -> Result<()> {
         for event in queue.drain(..) {
-            self.stream.reply(event.id, cancelled(STOPPED)).await?;
+            self.answer(&event, cancelled(STOPPED)).await?;
         }
         Ok(())
     }

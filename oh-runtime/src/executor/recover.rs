@@ -103,7 +103,7 @@ impl Executor {
                  out is unknown: look at the workspace before you try again",
                 ErrorKind::OutcomeUnknown,
             );
-            self.stream.reply(id, failure).await?;
+            self.answer(&event, failure).await?;
         }
         Ok(recovered)
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use oh_core::action::{Action, ConfirmationState};
-use oh_core::event::{Event, EventBody, StatusChange};
+use oh_core::event::{Draft, Event, EventBody, StatusChange, ToolCallMetadata};
 use oh_core::observation::{FailureObservation, Observation, UserRejectedObservation};
 use oh_core::policy::{Decision, PolicyContext};
 use oh_core::{AgentTrigger, Error, ErrorKind, EventId, Result, Runtime, Source};
@@ -32,7 +32,7 @@ pub(super) enum Work<'a> {
     Asked(Arc<Event>, EventId),
     /// An action is carried out. The flag is set when it was approved by a person.
     Running(
-        EventId,
+        Arc<Event>,
         Approved,
         Pin<Box<dyn Future<Output = Observation> + Send + 'a>>,
     ),
@@ -122,7 +122,7 @@ impl Executor {
                         && !begin.answered.contains(&event.id)
                     {
                         if hold == Hold::Stopped && event.source == Source::Agent {
-                            self.stream.reply(event.id, cancelled(STOPPED)).await?;
+                            self.answer(&event, cancelled(STOPPED)).await?;
                         } else {
                             queue.push_back(event);
                         }
@@ -135,8 +135,8 @@ impl Executor {
                             let said = early.remove(&event.id);
                             self.decided(event, *action, decision, said).await?
                         }
-                        (Work::Running(id, approved, _), Done::Observed(observation)) => {
-                            self.stream.reply(id, *observation).await?;
+                        (Work::Running(event, approved, _), Done::Observed(observation)) => {
+                            self.answer(&event, *observation).await?;
                             if approved == Approved::ByPerson {
                                 self.shift(AgentTrigger::ActionResolved).await?;
                             }
@@ -167,10 +167,10 @@ impl Executor {
         self.claim.reach(event.id.next());
         let action = match self.checked(action) {
             Ok(action) => action,
-            Err(error) => return self.fail(event.id, &error).await,
+            Err(error) => return self.fail(&event, &error).await,
         };
         if action.confirmation_state() == ConfirmationState::Rejected {
-            return self.refuse(event.id).await;
+            return self.refuse(&event).await;
         }
         let context = PolicyContext::new(self.runtime.descriptor(), event.source);
         let (policy, asked) = (&self.policy, action.clone());
@@ -200,7 +200,7 @@ impl Executor {
         said: Option<Answer>,
     ) -> Result<Work<'_>> {
         let reason = match decision {
-            Decision::Allow => return Ok(self.start(event.id, action, Approved::ByPolicy)),
+            Decision::Allow => return Ok(self.start(event, action, Approved::ByPolicy)),
             Decision::Ask { question } => {
                 if let Some(said) = said {
                     return self.resolve(event, said).await;
@@ -213,24 +213,26 @@ impl Executor {
             _ => "the policy answered in a way that this version does not know".to_owned(),
         };
         let error = Error::new(ErrorKind::Denied, action.kind().to_owned()).with_detail(reason);
-        self.fail(event.id, &error).await
+        self.fail(&event, &error).await
     }
 
-    async fn fail(&self, action: EventId, error: &Error) -> Result<Work<'_>> {
-        self.stream
-            .reply(action, FailureObservation::from(error))
-            .await?;
+    async fn fail(&self, action: &Event, error: &Error) -> Result<Work<'_>> {
+        self.answer(action, FailureObservation::from(error)).await?;
         Ok(Work::Idle)
     }
 
-    fn start(&self, id: EventId, action: Action, approved: Approved) -> Work<'_> {
-        let mut tap = StreamTap::new(self.stream.clone(), id, self.dispatcher.options().capture);
+    fn start(&self, event: Arc<Event>, action: Action, approved: Approved) -> Work<'_> {
+        let mut tap = StreamTap::new(
+            self.stream.clone(),
+            event.id,
+            self.dispatcher.options().capture,
+        );
         let future = Box::pin(async move {
             self.dispatcher
                 .execute(&*self.runtime, &action, &mut tap)
                 .await
         });
-        Work::Running(id, approved, future)
+        Work::Running(event, approved, future)
     }
 
     async fn resolve(&self, event: Arc<Event>, said: Answer) -> Result<Work<'_>> {
@@ -241,9 +243,9 @@ impl Executor {
             Answer::Approved => {
                 self.shift(AgentTrigger::Confirm).await?;
                 match self.checked(action) {
-                    Ok(action) => Ok(self.start(event.id, action, Approved::ByPerson)),
+                    Ok(action) => Ok(self.start(event, action, Approved::ByPerson)),
                     Err(error) => {
-                        let work = self.fail(event.id, &error).await?;
+                        let work = self.fail(&event, &error).await?;
                         self.shift(AgentTrigger::ActionResolved).await?;
                         Ok(work)
                     }
@@ -251,19 +253,33 @@ impl Executor {
             }
             Answer::Refused => {
                 self.shift(AgentTrigger::RejectByUser).await?;
-                let work = self.refuse(event.id).await?;
+                let work = self.refuse(&event).await?;
                 self.shift(AgentTrigger::ActionResolved).await?;
                 Ok(work)
             }
         }
     }
 
-    async fn refuse(&self, action: EventId) -> Result<Work<'_>> {
+    async fn refuse(&self, action: &Event) -> Result<Work<'_>> {
         let text = "The user refused this action. Ask what to do instead.";
-        self.stream
-            .reply(action, UserRejectedObservation::new(text))
+        self.answer(action, UserRejectedObservation::new(text))
             .await?;
         Ok(Work::Idle)
+    }
+
+    /// Appends the observation of an action. It names the tool call too, by which OpenHands V0
+    /// tells results from other observations; the model's answer stays with the action.
+    pub(super) async fn answer(
+        &self,
+        action: &Event,
+        observation: impl Into<Observation>,
+    ) -> Result<EventId> {
+        let mut draft = Draft::new(Source::Environment, observation.into()).cause(action.id);
+        draft.tool = action.tool.as_ref().map(|tool| {
+            ToolCallMetadata::new(tool.function_name.clone(), tool.tool_call_id.clone())
+                .total_calls_in_response(tool.total_calls_in_response)
+        });
+        self.stream.append_draft(draft).await
     }
 }
 
