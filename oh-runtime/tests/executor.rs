@@ -18,7 +18,8 @@ use oh_runtime::observation::RunObservation;
 use oh_runtime::{
     Action, ActionLimits, AgentTrigger, Decision, DispatchOptions, ErrorClass, ErrorKind, Event,
     EventBody, EventId, Executor, ExecutorBuilder, Exit, LocalRuntime, Masker, Observation, Pause,
-    Permissions, Policy, PolicyContext, Result, Runtime, RuntimeExt, Secret, SessionId, Source,
+    Permissions, Policy, PolicyContext, Result, Runtime, RuntimeExt, Secret, SessionId,
+    SessionName, Source,
 };
 
 struct Host {
@@ -249,6 +250,56 @@ async fn a_command_that_ended_while_nobody_looked_is_reported_with_the_next_one(
         "{}",
         next.metadata.prefix
     );
+    host.end().await;
+}
+
+#[tokio::test]
+async fn a_shell_that_was_closed_under_a_running_command_is_usable_again() {
+    let quiet = DispatchOptions::default().quiet(Duration::from_millis(100));
+    let host = Host::with(|builder| builder.dispatch(quiet)).await;
+    let first = host.run("echo begun; sleep 600").await;
+    assert_eq!(first.details.pause, Some(Pause::Quiet));
+    let main = SessionName::new("main").unwrap();
+    host.runtime.close_session(&main).await.unwrap();
+    let next = host.run("echo next").await;
+    assert_eq!(next.content, "next", "{next:?}");
+    host.end().await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_command_that_was_reported_as_still_running() {
+    let quiet = DispatchOptions::default().quiet(Duration::from_millis(100));
+    let host = Host::with(|builder| builder.dispatch(quiet)).await;
+    let first = host.run("sleep 600").await;
+    let process = first.details.process.unwrap();
+    host.stream.set_state(AgentTrigger::Stop).await.unwrap();
+    let mut look = host
+        .runtime
+        .attach(&process, Default::default())
+        .await
+        .unwrap();
+    let output = look.output(Default::default()).await.unwrap();
+    assert_eq!(output.exit(), Some(&Exit::Cancelled));
+    host.stream.set_state(AgentTrigger::Resume).await.unwrap();
+    assert_eq!(host.run("echo on").await.content, "on");
+    host.end().await;
+}
+
+#[tokio::test]
+async fn a_dispatcher_for_each_action_knows_what_runs_in_the_shell() {
+    let host = Host::start().await;
+    let slow = RunAction::new("echo begun; sleep 600").timeout(Some(Duration::from_millis(100)));
+    let first = run_of(host.runtime.execute(&slow.into()).await);
+    assert_eq!(first.details.pause, Some(Pause::Elapsed));
+    let busy = run_of(host.runtime.execute(&RunAction::new("echo x").into()).await);
+    assert!(
+        busy.metadata.suffix.contains("NOT executed"),
+        "{}",
+        busy.metadata.suffix
+    );
+    let interrupt = RunAction::new("C-c").is_input(true);
+    let ended = run_of(host.runtime.execute(&interrupt.into()).await);
+    assert_eq!(ended.metadata.exit_code, 130, "{ended:?}");
     host.end().await;
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oh_core::runtime::ProcessDriver;
 use oh_core::{
-    Command, Error, ErrorKind, ProcessId, ProcessInfo, PtySize, Result, Signal, Stdin,
+    Command, Error, ErrorKind, ProcessId, ProcessInfo, PtySize, Result, SessionName, Signal, Stdin,
     WaitsForInput,
 };
 use rustix::io::Errno;
@@ -25,6 +25,7 @@ pub(crate) struct ShellCommand {
     piped: bool,
     /// How it is listed.
     text: String,
+    name: SessionName,
     started: Instant,
 }
 
@@ -41,6 +42,7 @@ impl ShellCommand {
             recording,
             piped: command.stdin == Stdin::Piped,
             text: command.target.to_string(),
+            name: session.name.clone(),
             started: Instant::now(),
         }
     }
@@ -203,6 +205,7 @@ impl Tracked for ShellCommand {
 
     fn info(&self) -> ProcessInfo {
         let mut info = ProcessInfo::new(self.id.clone(), self.text.clone());
+        info.session = Some(self.name.clone());
         info.pid = self.recording.pid();
         info.age = self.started.elapsed();
         info.exit = self.recording.exit().map(|report| report.exit);
