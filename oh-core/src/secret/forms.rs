@@ -12,6 +12,9 @@ pub(super) const MIN_BYTES: usize = 4;
 /// From this on encoded forms are looked for too.
 const MIN_ENCODED_BYTES: usize = 8;
 
+/// From this on a line of a value of several lines is looked for by itself.
+const MIN_LINE_BYTES: usize = 16;
+
 /// Bytes to look for; overwritten when dropped.
 pub(super) type Pattern = Zeroizing<Vec<u8>>;
 
@@ -44,6 +47,12 @@ pub(super) fn forms(value: &str) -> Vec<Pattern> {
                     .map(Pattern::new),
             );
         }
+    }
+    if lf.contains('\n') {
+        // Listings with line numbers, differences and searches take a key apart by its lines.
+        let lines = lf.lines().map(str::trim);
+        let long = lines.filter(|line| line.len() >= MIN_LINE_BYTES);
+        forms.extend(long.map(|line| Pattern::new(line.as_bytes().to_vec())));
     }
     forms.sort_unstable_by(|a, b| a.as_slice().cmp(b.as_slice()));
     forms.dedup_by(|a, b| a.as_slice() == b.as_slice());

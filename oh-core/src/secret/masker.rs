@@ -16,8 +16,8 @@ use crate::secret::value::Secret;
 ///
 /// Secrets that overlap are replaced by one mask. A secret of eight bytes or more is also found
 /// in base64 (standard and URL-safe, wherever it stands in the encoded data), percent-encoded and
-/// inside a JSON string; one of several lines also with the line ends of a terminal. In base64, up
-/// to four bits of the first and of the last byte can be left beside the mask, in digits that are
+/// inside a JSON string; one of several lines also with the line ends of a terminal, and line by
+/// line, where a line has 16 bytes or more. In base64, up to four bits of the first and of the last byte can be left beside the mask, in digits that are
 /// shared with a neighbour.
 ///
 /// Other transformations (hex, compression, a secret split by other output) are not recognised.

@@ -351,3 +351,24 @@ fn reference_base64(bytes: &[u8]) -> String {
     }
     out
 }
+
+#[test]
+fn a_key_of_several_lines_is_hidden_where_its_lines_are_taken_apart() {
+    let key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n";
+    let masker = Masker::new([("key", Secret::new(key))]).unwrap();
+    let numbered: String = key
+        .lines()
+        .enumerate()
+        .map(|(at, line)| format!("{:6}\t{line}\n", at + 1))
+        .collect();
+    let diff: String = key.lines().map(|line| format!("+{line}\n")).collect();
+    for text in [
+        numbered,
+        diff,
+        format!("a.pem:2:{}", "MIIEvQIBADANBgkqhkiG9w0B"),
+    ] {
+        let shown = masker.mask(&text);
+        assert!(!shown.contains("MII") && !shown.contains("AQEF"), "{shown}");
+    }
+    assert_eq!(masker.mask(key.trim_end()), MASK);
+}
