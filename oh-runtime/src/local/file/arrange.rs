@@ -66,6 +66,7 @@ impl Volume {
         let target = self.locate(to, LinkMode::Keep, &call)?;
         let from_name = self.changeable(&source, &call)?;
         let to_name = self.changeable(&target, &call)?;
+        let _locks = self.lock_both(&source.key(&call)?, &target.key(&call)?);
         let renamed = match mode {
             RenameMode::Replace => {
                 rustix::fs::renameat(&source.dir, from_name, &target.dir, to_name)
@@ -93,7 +94,10 @@ impl Volume {
                 rustix::fs::unlinkat(&place.dir, name, AtFlags::REMOVEDIR)
             }
             (FileKind::Directory, RemoveMode::Tree) => remove_tree(&place.dir, name, stop),
-            _ => rustix::fs::unlinkat(&place.dir, name, AtFlags::empty()),
+            _ => {
+                let _lock = self.lock(&place.key(&call)?);
+                rustix::fs::unlinkat(&place.dir, name, AtFlags::empty())
+            }
         };
         removed.map_err(|errno| match errno {
             Errno::NOTEMPTY | Errno::EXIST => call

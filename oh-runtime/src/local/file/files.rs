@@ -143,8 +143,8 @@ impl LocalFiles {
 
     /// Edits a text file of up to 16 MiB; see [`Edit`].
     ///
-    /// Encoding, byte-order mark and line ends stay. No other call of this runtime comes between
-    /// reading and writing; a change by another program is noticed as far as times and size show
+    /// Encoding, byte-order mark and line ends stay. No other write, edit, rename or removal of
+    /// this file by this runtime comes between reading and writing; a change by another program is noticed as far as times and size show
     /// it. The last ten contents of each file are kept for [`Edit::Undo`], 64 MiB in all; a file
     /// that is not as its latest edit left it is not taken back.
     ///
@@ -209,7 +209,7 @@ impl LocalFiles {
     /// as in [`glob`](Self::glob), but not for a root that is a file.
     ///
     /// Files that may not be read or hold a line of more than 64 MiB are left out, and the output
-    /// counts as truncated. Files with a UTF-16 byte-order mark are searched as text.
+    /// counts as truncated, as it does beyond 64 MiB of lines. Files with a UTF-16 byte-order mark are searched as text.
     ///
     /// # Errors
     /// As [`Runtime::grep`](oh_core::Runtime::grep).

@@ -22,6 +22,9 @@ use super::volume::Volume;
 /// Longest line that is searched. A file with a longer one is left out.
 const LINE_BYTES: usize = 64 << 20;
 
+/// Memory of the lines of an answer.
+const ANSWER_BYTES: usize = 64 << 20;
+
 /// Memory of an expression that is read, and of what its search keeps.
 const EXPRESSION_BYTES: usize = 10 << 20;
 
@@ -44,6 +47,8 @@ impl Volume {
             query,
             lines: Vec::new(),
             matches: 0,
+            room: ANSWER_BYTES,
+            stop,
             truncated: false,
         };
         if let Some(place) = &root.file {
@@ -60,7 +65,7 @@ impl Volume {
                     return ControlFlow::Continue(());
                 }
                 search.entry(found.dir, found.name, &root.shown(found.relative));
-                if search.truncated && search.matches >= query.limit {
+                if search.room == 0 || search.truncated && search.matches >= query.limit {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
@@ -102,7 +107,24 @@ struct Search<'a> {
     query: &'a GrepQuery,
     lines: Vec<GrepLine>,
     matches: usize,
+    room: usize,
+    stop: &'a Stop,
     truncated: bool,
+}
+
+/// Ends where nobody waits for the search any more: a file need not have an end.
+struct Wanted<'a> {
+    file: &'a std::fs::File,
+    stop: &'a Stop,
+}
+
+impl io::Read for Wanted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_set() {
+            return Ok(0);
+        }
+        self.file.read(buffer)
+    }
 }
 
 impl Search<'_> {
@@ -134,11 +156,18 @@ impl Search<'_> {
             lines: Vec::new(),
             before: Vec::new(),
             matches: 0,
+            room: self.room,
             more: false,
             binary: false,
         };
-        self.searcher.search_file(&self.matcher, file, &mut sink)?;
+        let file = Wanted {
+            file,
+            stop: self.stop,
+        };
+        self.searcher
+            .search_reader(&self.matcher, file, &mut sink)?;
         if !sink.binary {
+            self.room = sink.room;
             self.matches += sink.matches;
             self.truncated |= sink.more;
             self.lines.append(&mut sink.lines);
@@ -155,12 +184,13 @@ struct FileSink<'a> {
     /// Context before a match, kept until the match is taken.
     before: Vec<GrepLine>,
     matches: usize,
+    room: usize,
     more: bool,
     binary: bool,
 }
 
 impl FileSink<'_> {
-    fn line(&self, bytes: &[u8], number: Option<u64>, is_match: bool) -> GrepLine {
+    fn line(&mut self, bytes: &[u8], number: Option<u64>, is_match: bool) -> GrepLine {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let cut = bytes.len() > self.max_line_bytes;
@@ -173,6 +203,8 @@ impl FileSink<'_> {
         let mut line = GrepLine::new(self.shown.clone(), number.unwrap_or_default(), text);
         line.cut = cut;
         line.is_match = is_match;
+        let cost = line.text.len() + self.shown.as_str().len() + size_of::<GrepLine>();
+        self.room = self.room.saturating_sub(cost);
         line
     }
 }
@@ -181,7 +213,7 @@ impl Sink for FileSink<'_> {
     type Error = io::Error;
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> io::Result<bool> {
-        if self.matches == self.matches_left {
+        if self.matches == self.matches_left || self.room == 0 {
             self.more = true;
             return Ok(false);
         }
@@ -193,6 +225,10 @@ impl Sink for FileSink<'_> {
     }
 
     fn context(&mut self, _: &Searcher, context: &SinkContext<'_>) -> io::Result<bool> {
+        if self.room == 0 {
+            self.more = true;
+            return Ok(false);
+        }
         let line = self.line(context.bytes(), context.line_number(), false);
         match context.kind() {
             SinkContextKind::Before => self.before.push(line),

@@ -115,6 +115,14 @@ pub(super) fn decode_labelled(bytes: &[u8], label: &str) -> Result<Decoded, Text
         .ok_or_else(|| TextFault::UnknownLabel(label.to_owned()))?;
     let (byte_order_mark, length) = match Encoding::for_bom(bytes) {
         Some((marked, length)) if marked == encoding => (true, length),
+        // The bare name leaves the order of the bytes to the mark.
+        Some((marked, length)) if marked == UTF_16BE && is_bare_utf_16(label) => {
+            let style = Style {
+                encoding: UTF_16BE,
+                byte_order_mark: true,
+            };
+            return decode_as(bytes.get(length..).unwrap_or_default(), style, length);
+        }
         _ => (false, 0),
     };
     let style = Style {
@@ -122,6 +130,10 @@ pub(super) fn decode_labelled(bytes: &[u8], label: &str) -> Result<Decoded, Text
         byte_order_mark,
     };
     decode_as(bytes.get(length..).unwrap_or_default(), style, length)
+}
+
+fn is_bare_utf_16(label: &str) -> bool {
+    label.trim().eq_ignore_ascii_case("utf-16")
 }
 
 /// Encodes a text as the file has it.

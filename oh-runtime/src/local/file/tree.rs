@@ -15,6 +15,9 @@ use super::facts::Facts;
 /// Links followed on one path, as the kernel has it.
 const MAX_LINKS: usize = 40;
 
+/// Length of a path with its end, as the kernel has it.
+const PATH_BYTES: usize = 4096;
+
 /// Levels below its start that a walk goes down. Each level takes a descriptor and room on the
 /// stack, and a loop of `mkdir` and `cd` makes as many as it likes.
 pub(super) const MAX_LEVELS: usize = 256;
@@ -211,6 +214,10 @@ impl Tree {
     /// Resolves component by component without ever following a link by itself. The directories
     /// that were passed stay open, so `..` leads back to where the walk came from.
     fn walk(&self, path: &Path) -> Result<OwnedFd, Miss> {
+        // The limit of the kernel for paths that it resolves itself.
+        if path.as_os_str().len() >= PATH_BYTES {
+            return Err(Errno::NAMETOOLONG.into());
+        }
         let mut pending: VecDeque<OsString> = components(path);
         let mut passed: Vec<OwnedFd> = Vec::new();
         let mut links = 0;

@@ -45,6 +45,7 @@ pub(super) fn unpack(
         options,
         summary: CopySummary::default(),
         entries: 0,
+        bytes: 0,
         dirs: Vec::new(),
         parent: None,
         buffer: vec![0; BUFFER_BYTES],
@@ -102,6 +103,8 @@ struct Unpacker<'a> {
     options: CopyOptions,
     summary: CopySummary,
     entries: u64,
+    /// Bytes of the entries, also of those whose content is thrown away.
+    bytes: u64,
     /// Modes and times of directories, set when nothing more is written into them.
     dirs: Vec<(PathBuf, Attributes)>,
     /// The directory of the last entry: most entries follow a sibling.
@@ -112,13 +115,13 @@ struct Unpacker<'a> {
 impl Unpacker<'_> {
     fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
         let kind = entry.header().entry_type();
+        self.count(1, entry.size())?;
         if kind.is_pax_global_extensions() {
             return Ok(());
         }
         let name = entry.path_bytes().into_owned();
         let call = self.call.on(shown(&name));
         let path = clean(&name).map_err(|reason| call.invalid(reason))?;
-        self.count(1, 0)?;
         let attributes = Attributes::of(entry, &call)?;
         let is_file = kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse();
         // Old archives mark a directory by the slash alone.
@@ -153,7 +156,7 @@ impl Unpacker<'_> {
     /// Checks the limits before anything is written.
     fn count(&mut self, entries: u64, bytes: u64) -> Result<()> {
         self.entries = self.entries.saturating_add(entries);
-        self.summary.bytes = self.summary.bytes.saturating_add(bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
         let CopyOptions {
             max_entries,
             max_bytes,
@@ -161,7 +164,7 @@ impl Unpacker<'_> {
         } = self.options;
         let limit = if self.entries > max_entries {
             format!("{max_entries} entries")
-        } else if self.summary.bytes > max_bytes {
+        } else if self.bytes > max_bytes {
             format!("{max_bytes} bytes")
         } else {
             return Ok(());
@@ -216,7 +219,6 @@ impl Unpacker<'_> {
         call: &Call,
     ) -> Result<()> {
         let size = entry.size();
-        self.count(0, size)?;
         let errno = |errno| call.errno(errno);
         let (staged, file) = Staged::file(parent).map_err(errno)?;
         let copied = copy_with_holes(entry, &file, &mut self.buffer);
@@ -232,6 +234,7 @@ impl Unpacker<'_> {
         attributes.set(&file).map_err(errno)?;
         staged.replace(name).map_err(errno)?;
         self.summary.files += 1;
+        self.summary.bytes = self.summary.bytes.saturating_add(size);
         Ok(())
     }
 

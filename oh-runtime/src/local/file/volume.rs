@@ -97,7 +97,26 @@ impl Volume {
 
     /// Holds off other writers of this place among the callers of this runtime.
     pub(super) fn lock(&self, key: &PlaceKey) -> MutexGuard<'_, ()> {
-        let index = (self.hasher.hash_one(&key.0) % STRIPES as u64) as usize;
+        self.lock_stripe(self.stripe(key))
+    }
+
+    /// As [`lock`](Self::lock) for two places, always in the same order.
+    pub(super) fn lock_both(
+        &self,
+        one: &PlaceKey,
+        other: &PlaceKey,
+    ) -> (MutexGuard<'_, ()>, Option<MutexGuard<'_, ()>>) {
+        let (one, other) = (self.stripe(one), self.stripe(other));
+        let first = self.lock_stripe(one.min(other));
+        let second = (one != other).then(|| self.lock_stripe(one.max(other)));
+        (first, second)
+    }
+
+    fn stripe(&self, key: &PlaceKey) -> usize {
+        (self.hasher.hash_one(&key.0) % STRIPES as u64) as usize
+    }
+
+    fn lock_stripe(&self, index: usize) -> MutexGuard<'_, ()> {
         // The index is below the length.
         let stripe = self.stripes.get(index).unwrap_or(&self.stripes[0]);
         stripe.lock().unwrap_or_else(PoisonError::into_inner)

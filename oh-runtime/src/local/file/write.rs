@@ -218,7 +218,9 @@ fn look(place: &Place, expected: &Expected<'_>, call: &Call) -> Result<Option<Fa
     }
     match (expected, &found) {
         (Expected::Version(_) | Expected::Same(_), None) => Err(changed(call, "was removed")),
-        (Expected::Same(known), Some(facts)) if *known != facts => Err(changed(call, "changed")),
+        (Expected::Same(known), Some(facts)) if !facts.is_unchanged_since(known) => {
+            Err(changed(call, "changed"))
+        }
         (Expected::Version(wanted), Some(_)) => {
             let mut opened = open_at(place, call)?;
             let hash = opened.hash().map_err(|error| call.io(error))?;

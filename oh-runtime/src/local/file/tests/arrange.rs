@@ -138,3 +138,32 @@ async fn renaming_a_file_to_another_of_its_names_leaves_one() {
         assert_eq!(f.snapshot(), [(f.workspace.join("b"), b"content".to_vec())]);
     }
 }
+
+#[tokio::test]
+async fn an_edit_never_undoes_a_rename_that_came_before_it() {
+    use oh_core::edit::Edit;
+    let f = fixture();
+    f.put("file", "a 0\n");
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let editor = {
+        let (files, done) = (f.files.clone(), done.clone());
+        tokio::spawn(async move {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                for (old, new) in [("a", "b"), ("b", "a")] {
+                    let _ = files.edit(&path("file"), Edit::replace(old, new)).await;
+                }
+            }
+        })
+    };
+    for n in 1..1000 {
+        f.put("next", format!("a {n}\n"));
+        f.files
+            .rename(&path("next"), &path("file"), RenameMode::Replace)
+            .await
+            .unwrap();
+        let text = f.text("file").await.unwrap();
+        assert_eq!(text[2..].trim(), n.to_string());
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    editor.await.unwrap();
+}

@@ -247,6 +247,23 @@ async fn a_long_or_odd_name_does_not_flood_the_error() {
     assert!(error.to_string().len() < 1000);
 }
 
+#[tokio::test]
+async fn what_comes_with_an_entry_and_is_thrown_away_counts_too() {
+    let f = hostile();
+    let filler = entry(EntryType::XGlobalHeader, "g", "", &[b'x'; 4096]);
+    let directory = entry(EntryType::Directory, "d", "", &[0; 4096]);
+    for filler in [filler, directory] {
+        let bytes = archive(&vec![filler; 50]);
+        for limited in [
+            CopyOptions::default().max_entries(10),
+            CopyOptions::default().max_bytes(10_000),
+        ] {
+            let copied = f.files.copy_to(stream(&bytes), &path("t"), limited).await;
+            assert_refused(copied, ErrorKind::TooLarge);
+        }
+    }
+}
+
 fn hostile_entry() -> impl Strategy<Value = (EntryType, String, String)> {
     let part = || prop_oneof![8 => "[a-c]".prop_map(String::from), 1 => Just("..".to_owned())];
     let parts = |most| prop::collection::vec(part(), 1..most).prop_map(|parts| parts.join("/"));

@@ -262,3 +262,67 @@ proptest! {
         }
     }
 }
+
+/// As on a kernel without `openat2`, or below a filter that refuses it.
+fn by_walk() -> super::fixture::Fixture {
+    use crate::local::file::LocalFiles;
+    use crate::local::file::volume::Volume;
+    let mut f = fixture();
+    let scope = FileScope::Workspace;
+    let volume = Volume::with_bounds(&f.workspace, scope, Bounds::BeneathByWalk);
+    f.files = LocalFiles::of(volume.unwrap());
+    f
+}
+
+#[tokio::test]
+async fn without_help_of_the_kernel_paths_end_inside_too() {
+    let f = by_walk();
+    std::fs::write(f.outside.join("secret"), "secret").unwrap();
+    f.link(&f.outside, "out");
+    f.link("/proc/self/cwd", "magic");
+    f.link("dir", "in");
+    f.put("dir/file", "content");
+    let outside = super::fixture::snapshot(&f.outside);
+    for name in [
+        "out/secret",
+        "in/../../outside/secret",
+        "magic/x",
+        "/etc/passwd",
+    ] {
+        let kind = ErrorKind::InvalidInput;
+        assert_refused(f.text(name).await, kind);
+        assert_refused(f.write(name, "x").await, kind);
+        assert_refused(f.files.make_dir(&path(name)).await, kind);
+        assert_refused(f.files.remove(&path(name), RemoveMode::Tree).await, kind);
+    }
+    assert_eq!(super::fixture::snapshot(&f.outside), outside);
+    assert_eq!(f.text("in/../dir/file").await.unwrap(), "content");
+    f.write("in/new/file", "new").await.unwrap();
+    assert_eq!(f.bytes("dir/new/file"), b"new");
+    let swapper = Swapper::start(f.workspace.join("dir"), f.outside.clone());
+    for _ in 0..300 {
+        let _ = f.write("dir/dir/file", "mine").await;
+        let _ = f.files.make_dir(&path("dir/dir/new")).await;
+        let _ = f
+            .files
+            .remove(&path("dir/dir/file"), RemoveMode::Tree)
+            .await;
+    }
+    drop(swapper);
+    assert_eq!(super::fixture::snapshot(&f.outside), outside);
+}
+
+#[test]
+fn a_path_longer_than_the_system_takes_is_refused_by_the_walk_too() {
+    let f = fixture();
+    let long = PathBuf::from("d/".repeat(500_000));
+    for bounds in [Bounds::Beneath, Bounds::BeneathByWalk] {
+        let tree = Tree::open(&f.workspace, vec![f.workspace.clone()], bounds).unwrap();
+        let made = tree.make_dirs(&long, &mut Default::default());
+        assert_eq!(
+            made.err(),
+            Some(Miss::Errno(rustix::io::Errno::NAMETOOLONG))
+        );
+    }
+    assert!(f.snapshot().is_empty());
+}

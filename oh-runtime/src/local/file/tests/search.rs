@@ -254,3 +254,29 @@ async fn malformed_queries_are_refused_with_a_reason() {
     let file = GlobQuery::new("*").root(path("file"));
     assert_refused(f.files.glob(file).await, ErrorKind::NotADirectory);
 }
+
+#[tokio::test]
+async fn context_without_end_is_cut_and_said_to_be() {
+    let f = fixture();
+    let line = format!("{}\n", "x".repeat(1500));
+    f.put("file", format!("needle\n{}", line.repeat(60_000)));
+    let mut query = GrepQuery::new("needle");
+    query.context = u32::MAX;
+    let output = f.files.grep(query).await.unwrap();
+    let bytes: usize = output.lines.iter().map(|line| line.text.len()).sum();
+    assert!(output.truncated && bytes < 70 << 20, "{bytes}");
+    assert!(output.lines[0].is_match);
+}
+
+#[tokio::test]
+async fn a_search_that_nobody_waits_for_ends_within_a_file() {
+    use crate::local::file::job::Stop;
+    let f = fixture();
+    f.put("file", "needle\n");
+    let stop = Stop::default();
+    let query = GrepQuery::new("needle").root(path("file"));
+    let volume = &f.files.volume;
+    assert_eq!(volume.grep(&query, &stop).unwrap().lines.len(), 1);
+    stop.set();
+    assert_eq!(volume.grep(&query, &stop).unwrap().lines.len(), 0);
+}

@@ -178,3 +178,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_mark_says_which_utf_16_is_meant() {
+    for (bytes, text) in [
+        (&b"\xfe\xff\0h\0i"[..], "hi"),
+        (b"\xff\xfeh\0i\0", "hi"),
+        (b"h\0i\0", "hi"),
+    ] {
+        assert_eq!(decode_labelled(bytes, "utf-16").unwrap().text, text);
+    }
+    // Named exactly, the name counts.
+    let decoded = decode_labelled(b"\xff\xfeh\0", "utf-16be").unwrap();
+    assert_eq!(decoded.text, "\u{fffe}\u{6800}");
+}

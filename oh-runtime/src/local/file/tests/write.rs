@@ -330,3 +330,16 @@ async fn a_full_disk_leaves_the_file_as_it_was_and_recovers() {
         .await;
     fits.unwrap();
 }
+
+#[test]
+fn space_that_the_system_gives_later_is_no_change_of_a_file() {
+    use crate::local::file::facts::Facts;
+    let f = fixture();
+    let file = std::fs::File::open(f.put("file", "x")).unwrap();
+    let facts = Facts::of(&file).unwrap();
+    let mut later = facts;
+    later.blocks += 8;
+    assert!(later.is_unchanged_since(&facts));
+    later.ctime.1 += 1;
+    assert!(!later.is_unchanged_since(&facts));
+}
