@@ -52,6 +52,9 @@ pub(super) struct Running {
     secret: String,
     scanner: MarkScanner,
     mark_seen: bool,
+    /// A line end at the end of the output, once we have interrupted the command: a shell prints
+    /// one of its own then.
+    held_line_end: bool,
     reports: ReportBuffer,
     report: Option<(Report, Instant)>,
     stray: Vec<u8>,
@@ -360,6 +363,7 @@ impl Session {
             scanner: MarkScanner::new(&secret),
             secret,
             mark_seen: false,
+            held_line_end: false,
             reports: ReportBuffer::default(),
             report: None,
             stray: std::mem::take(&mut memory.stray),
@@ -582,7 +586,25 @@ enum Restarted {
     No,
 }
 
+/// What a shell reports of a command that `SIGINT` ended.
+const INTERRUPTED: i32 = 130;
+
 impl Running {
+    fn record(&mut self, mut data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.held_line_end) {
+            let line_end = Bytes::from_static(b"\n");
+            self.recording.append(OutputStream::Stdout, line_end);
+        }
+        if self.ending.is_some() && data.ends_with(b"\n") {
+            data.truncate(data.len() - 1);
+            self.held_line_end = true;
+        }
+        self.recording.append(OutputStream::Stdout, data);
+    }
+
     fn ask_to_end(&mut self, shell: &Shell, exit: Exit, now: Instant) {
         let _ = shell.terminal.signal_foreground(Signal::INT);
         self.ending = Some(Ending {
@@ -627,7 +649,7 @@ impl Running {
     fn look_for_prompt(&mut self, shell: &Shell, now: Instant) -> bool {
         // No more of a mark came: it was output.
         let held = self.scanner.release();
-        self.recording.append(OutputStream::Stdout, held);
+        self.record(held);
         let prompt = &mut self.prompt;
         if !shell.waits_for_line() {
             prompt.seen = 0;
@@ -656,10 +678,10 @@ fn output(state: &mut State, bytes: Bytes, now: Instant) {
     };
     running.prompt.output(now);
     match running.scanner.scan(bytes) {
-        Scanned::Output(data) => running.recording.append(OutputStream::Stdout, data),
+        Scanned::Output(data) => running.record(data),
         Scanned::Mark { output, after } => {
             running.mark_seen = true;
-            running.recording.append(OutputStream::Stdout, output);
+            running.record(output);
             state.memory.add_stray(&after);
         }
     }
@@ -713,7 +735,11 @@ fn conclude(
     restarted: Restarted,
 ) {
     let held = running.scanner.release();
-    running.recording.append(OutputStream::Stdout, held);
+    running.record(held);
+    if running.held_line_end && report.is_none_or(|report| report.status != INTERRUPTED) {
+        let line_end = Bytes::from_static(b"\n");
+        running.recording.append(OutputStream::Stdout, line_end);
+    }
     let mut usage = Usage::wall(running.started.elapsed());
     usage.cpu = report.and_then(|report| report.cpu).map(|now| Measured {
         value: memory.shell.cpu_since(now),

@@ -346,11 +346,16 @@ fn same_flags(a: &Termios, b: &Termios) -> bool {
             .all(|code| a.special_codes[code] == b.special_codes[code])
 }
 
-/// Replaces the content of a file that only this user can read.
+/// Replaces the content of a file that only this user can read. Nothing becomes an empty line.
+///
+/// The file is cut after it was written, and never to nothing: ext4 takes a file that is emptied
+/// and written anew for one that has to reach the disk when it is closed, which takes a
+/// millisecond.
 fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?;
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let parts = if length == 0 { &[&b"\n"[..]] } else { parts };
     for part in parts {
         let mut rest: &[u8] = part;
         while !rest.is_empty() {
@@ -361,5 +366,5 @@ fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(rustix::fs::ftruncate(&file, length.max(1) as u64)?)
 }
