@@ -1,7 +1,7 @@
 //! The control of one command in a shell.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +15,9 @@ use rustix::io::Errno;
 use super::session::{Patience, Session};
 use super::terminal::Shell;
 use crate::local::process::{InputProbe, Leader, Recording, Tracked};
+
+/// How long a shell takes to start a program.
+const PROGRAM_START: Duration = Duration::from_millis(30);
 
 /// Input, signals and the end of a command in a shell. It does not keep the shell alive.
 #[derive(Debug)]
@@ -117,6 +120,14 @@ impl ShellCommand {
         .with_object(self.id.as_str()))
     }
 
+    fn send(&self, shell: &Shell, signal: Signal) -> Result<()> {
+        match shell.terminal.signal_foreground(number(signal)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.gone("signal")),
+            Err(error) => Err(Error::io("signal", error).with_object(self.id.as_str())),
+        }
+    }
+
     fn end(&self, patience: Patience) {
         if let Some(session) = self.session.upgrade() {
             session.end(Some(&self.id), patience);
@@ -155,12 +166,18 @@ impl ProcessDriver for ShellCommand {
 
     async fn signal(&self, signal: Signal) -> Result<()> {
         let shell = self.shell("signal")?;
-        let sent = shell.terminal.signal_foreground(number(signal));
-        match sent {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.gone("signal")),
-            Err(error) => Err(Error::io("signal", error).with_object(self.id.as_str())),
+        let is_shell = || shell.terminal.foreground_group() == Some(shell.leader.pid());
+        let before = is_shell();
+        self.send(&shell, signal)?;
+        // A shell that is just starting a program takes an interrupt and does nothing with it: it
+        // leaves it to the program, which was not there yet.
+        if signal == Signal::Interrupt && before {
+            tokio::time::sleep(PROGRAM_START).await;
+            if self.shell("signal").is_ok() && !is_shell() {
+                let _ = self.send(&shell, signal);
+            }
         }
+        Ok(())
     }
 
     async fn resize(&self, size: PtySize) -> Result<()> {

@@ -155,6 +155,8 @@ async fn an_interrupt_ends_what_runs_and_drops_the_rest() {
     for text in [
         sleeps.to_owned(),
         "echo up >up; while :; do :; done".to_owned(),
+        // The signal meets the shell before, while or after it starts the program.
+        "echo up >up; sleep 600".to_owned(),
         format!("{sleeps} | cat"),
         format!("for i in 1 2; do {sleeps}; done"),
     ] {
