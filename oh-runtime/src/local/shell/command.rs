@@ -166,14 +166,13 @@ impl ProcessDriver for ShellCommand {
 
     async fn signal(&self, signal: Signal) -> Result<()> {
         let shell = self.shell("signal")?;
-        let is_shell = || shell.terminal.foreground_group() == Some(shell.leader.pid());
-        let before = is_shell();
+        let is_starting = signal == Signal::Interrupt && shell.is_starting_a_program();
         self.send(&shell, signal)?;
-        // A shell that is just starting a program takes an interrupt and does nothing with it: it
-        // leaves it to the program, which was not there yet.
-        if signal == Signal::Interrupt && before {
+        // A shell that is just starting a program does nothing with an interrupt, and neither does
+        // its copy that has not become the program yet.
+        if is_starting {
             tokio::time::sleep(PROGRAM_START).await;
-            if self.shell("signal").is_ok() && !is_shell() {
+            if self.shell("signal").is_ok() && !shell.is_in_foreground() {
                 let _ = self.send(&shell, signal);
             }
         }

@@ -22,7 +22,7 @@ use tokio::io::unix::AsyncFd;
 use super::line::{Dialect, Line, Names};
 use crate::local::confine::Cgroup;
 use crate::local::process::{
-    InputSource, Launch, LaunchIo, Launched, Leader, Pty, Stat, all_processes, launch,
+    InputSource, Launch, LaunchIo, Launched, Leader, Pty, Stat, all_processes, launch, ticks_now,
 };
 use crate::local::sys;
 
@@ -246,7 +246,7 @@ impl Shell {
     /// in place: then it waits for its next line. A command has another standard input.
     pub(super) fn waits_for_line(&self) -> bool {
         let pid = self.leader.number();
-        if self.terminal.foreground_group() != Some(self.leader.pid()) {
+        if !self.is_in_foreground() {
             return false;
         }
         let input = PathBuf::from(format!("/proc/{pid}/fd/0"));
@@ -254,6 +254,22 @@ impl Shell {
         std::fs::symlink_metadata(&input).is_ok_and(|link| link.mode() & both == both)
             && std::fs::read_link(&input).is_ok_and(|path| path == Path::new(&self.names.terminal))
             && Stat::of(pid).is_some_and(|stat| stat.state == 'S')
+    }
+
+    /// Whether the shell itself is in the foreground.
+    pub(super) fn is_in_foreground(&self) -> bool {
+        self.terminal.foreground_group() == Some(self.leader.pid())
+    }
+
+    /// Whether the foreground may be changing: the shell has it, or a process some hundredths of a
+    /// second old.
+    pub(super) fn is_starting_a_program(&self) -> bool {
+        let Some(group) = self.terminal.foreground_group() else {
+            return false;
+        };
+        let number = group.as_raw_nonzero().get().unsigned_abs();
+        let is_young = |stat: Stat| ticks_now().is_some_and(|now| now <= stat.start + 3);
+        group == self.leader.pid() || Stat::of(number).is_some_and(is_young)
     }
 
     /// Whether something in the foreground waits for the terminal.
