@@ -23,7 +23,7 @@ use crate::id::{IdempotencyKey, SessionName};
 /// let build = Command::new("cargo").arg("build").deadline(Duration::from_secs(600));
 /// let count = Command::shell("ls | wc -l");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Command {
     /// Program or shell text.
@@ -180,6 +180,36 @@ impl Command {
     }
 }
 
+impl fmt::Debug for Command {
+    /// Names the variables without their values, which are secrets as often as not.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("target", &self.target)
+            .field("cwd", &self.cwd)
+            .field("env", &self.env.keys())
+            .field("session", &self.session)
+            .field("stdin", &self.stdin)
+            .field("output", &self.output)
+            .field("deadline", &self.deadline)
+            .field("grace", &self.grace)
+            .field("limits", &self.limits)
+            .field("capture", &self.capture)
+            .field("key", &self.key)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Stdin {
+    /// Tells how many bytes there are, and not which: they are a password as often as not.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Piped => f.write_str("Piped"),
+        }
+    }
+}
+
 /// Quotes a word for a POSIX shell.
 ///
 /// ```
@@ -228,7 +258,7 @@ impl fmt::Display for Target {
 }
 
 /// What a process reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stdin {
     /// Nothing: end of file at once.

@@ -81,3 +81,12 @@ fn a_shell_argument_is_one_word() {
     let command = Command::shell("printf %s").arg("a b'c");
     assert_eq!(command.target.to_string(), r"printf %s 'a b'\''c'");
 }
+
+#[test]
+fn a_command_in_a_log_of_the_host_shows_no_value_of_a_variable_and_no_input() {
+    let input = Stdin::Bytes(bytes::Bytes::from_static(b"hunter23"));
+    let command = Command::new("login").env("TOKEN", "hunter22").stdin(input);
+    let shown = format!("{command:?}");
+    assert!(shown.contains("TOKEN"), "{shown}");
+    assert!(!shown.contains("hunter"), "{shown}");
+}
