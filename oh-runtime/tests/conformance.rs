@@ -1,6 +1,6 @@
 //! The local runtime passes every check of the conformance suite.
 
-#![cfg(feature = "local")]
+#![cfg(all(feature = "local", feature = "conformance"))]
 
 use oh_runtime::LocalRuntime;
 use oh_runtime::conformance::{self, Options};
@@ -9,7 +9,9 @@ use oh_runtime::conformance::{self, Options};
 async fn the_local_runtime_conforms() {
     let dir = tempfile::tempdir().unwrap();
     // Shown by `cargo test -- --nocapture`, and when the test hangs.
-    let mut options = Options::default().on_check(|check| println!("{check}"));
+    let mut options = Options::default()
+        .parallel(4)
+        .on_check(|check| println!("{check}"));
     // For work on one family: `OH_CONFORMANCE=session cargo test --test conformance`.
     if let Ok(text) = std::env::var("OH_CONFORMANCE") {
         options = options.only(text);

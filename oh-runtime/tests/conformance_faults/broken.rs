@@ -17,7 +17,7 @@ use oh_runtime::{
 };
 
 /// What a [`Broken`] runtime does wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     Nothing,
     LosesTheLastByte,
@@ -51,6 +51,7 @@ pub(crate) enum Fault {
     ForgetsLimits,
     ForgetsTerminals,
     RestartsSessions,
+    MixesSessions,
 }
 
 #[derive(Debug)]
@@ -107,6 +108,10 @@ impl Broken {
                 command.stdin = Stdin::Piped;
             }
             Fault::ForgetsLimits => command.limits = Default::default(),
+            Fault::MixesSessions => {
+                let one = SessionName::new("one").ok();
+                command.session = command.session.and(one);
+            }
             Fault::ForgetsTerminals => command.output = Default::default(),
             _ => {}
         }

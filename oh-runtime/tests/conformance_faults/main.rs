@@ -1,7 +1,7 @@
 //! The conformance suite notices runtimes that are broken: for each fault, the checks that have to
 //! fail, and what their reason has to speak of.
 
-#![cfg(feature = "local")]
+#![cfg(all(feature = "local", feature = "conformance"))]
 
 mod broken;
 
@@ -232,6 +232,36 @@ const CAUGHT: &[(Fault, &str, &str)] = &[
     ),
     (Fault::ForgetsLimits, "open_files_are_limited", "stdout has"),
     (
+        Fault::RestartsSessions,
+        "the_working_directory_survives",
+        "Exited(Code(1))",
+    ),
+    (
+        Fault::RestartsSessions,
+        "variables_and_functions_survive",
+        "",
+    ),
+    (
+        Fault::RestartsSessions,
+        "a_busy_session_is_a_conflict_that_names_the_running_process",
+        "succeeded",
+    ),
+    (
+        Fault::MixesSessions,
+        "sessions_do_not_see_each_other",
+        "one one",
+    ),
+    (
+        Fault::MixesSessions,
+        "sessions_run_side_by_side",
+        "conflict",
+    ),
+    (
+        Fault::ExitsWithZero,
+        "the_exit_code_is_that_of_the_last_command",
+        "exit code 0 instead of exit code 1",
+    ),
+    (
         Fault::ForgetsTerminals,
         "a_terminal_is_one_on_all_three_streams",
         "",
@@ -273,6 +303,7 @@ async fn missed(fault: Fault) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_fault_is_caught() {
     let mut faults: Vec<Fault> = CAUGHT.iter().map(|(fault, ..)| *fault).collect();
+    faults.sort();
     faults.dedup();
     // Many at once: most of the time goes by until the guard ends a check that hangs.
     let missed: Vec<String> = futures::stream::iter(faults)

@@ -19,6 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     check!(a_killed_shell_is_no_success_and_the_session_goes_on).needs(SHELL),
     check!(a_syntax_error_is_a_failure_and_the_session_goes_on).needs(SHELL),
     check!(an_unterminated_quote_is_a_failure_and_the_session_goes_on).needs(SHELL),
+    check!(an_unterminated_substitution_is_a_failure_and_the_session_goes_on).needs(SHELL),
     check!(an_unterminated_here_document_does_not_hang).needs(SHELL),
     check!(a_here_document_works).needs(SHELL),
     check!(a_command_of_200_kb_works).needs(SHELL),
@@ -156,11 +157,39 @@ async fn a_syntax_error_is_a_failure_and_the_session_goes_on(trial: &Trial<'_>) 
 }
 
 async fn an_unterminated_quote_is_a_failure_and_the_session_goes_on(trial: &Trial<'_>) -> Checked {
-    expect_failure(
-        trial,
-        &["echo 'abc", "echo \"abc", "echo $(date", "echo `date"],
-    )
-    .await
+    expect_failure(trial, &["echo 'abc", "echo \"abc", "echo `date"]).await
+}
+
+async fn an_unterminated_substitution_is_a_failure_and_the_session_goes_on(
+    trial: &Trial<'_>,
+) -> Checked {
+    let session = trial.session("a")?;
+    let output = trial.say(&session, "echo $(date").await?;
+    let code = output.exit().and_then(Exit::code);
+    ensure!(
+        code.is_some_and(|code| code != 0),
+        "it ended with {:?}",
+        output.outcome
+    );
+    // Some releases of bash (5.2.15 for one) have damaged their memory then and abort with the
+    // next command or the one after it. That is told as it is, and the new shell is usable.
+    for _ in 0..3 {
+        let next = trial.say(&session, "true").await?;
+        let told = [
+            Some(&Exit::Code(0)),
+            Some(&Exit::Signal(6)),
+            Some(&Exit::Lost),
+        ];
+        ensure!(
+            told.contains(&next.exit()),
+            "afterwards `true` ended with {:?}",
+            next.outcome
+        );
+        if !next.is_success() {
+            return expect_usable(trial, &session).await;
+        }
+    }
+    Ok(())
 }
 
 async fn an_unterminated_here_document_does_not_hang(trial: &Trial<'_>) -> Checked {
