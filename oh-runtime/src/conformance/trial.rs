@@ -113,6 +113,12 @@ impl<'a> Trial<'a> {
         Ok(workspace.join(self.path(name)?.as_str())?)
     }
 
+    /// What a path is called in the directory of the check; the path itself if it is elsewhere.
+    pub(super) fn below(&self, path: &SandboxPath) -> String {
+        let parts = path.as_str().split_once(&format!("{}/", self.dir));
+        parts.map_or(path.as_str(), |(_, rest)| rest).to_owned()
+    }
+
     /// A program in the directory of the check.
     pub(super) fn program(&self, program: &str) -> Checked<Command> {
         Ok(Command::new(program).cwd(self.path("")?))

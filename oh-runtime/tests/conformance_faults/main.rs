@@ -27,7 +27,7 @@ const CAUGHT: &[(Fault, &str, &str)] = &[
     (
         Fault::LosesTheLastByte,
         "an_ended_process_is_replayed",
-        "bytes instead of",
+        "instead of",
     ),
     (
         Fault::SwapsTheStreams,
