@@ -300,3 +300,52 @@ async fn a_start_ends_what_a_dead_host_left_behind() {
     assert!(!within("the sweep", status).await.unwrap().success());
     drop(next);
 }
+
+#[tokio::test]
+async fn a_close_that_is_given_up_still_ends_what_finished_commands_left_behind() {
+    let sandbox = sandbox().await;
+    let word = unique("left");
+    let script = format!("setsid sh -c 'while :; do sleep 600; done' {word} >/dev/null 2>&1 &");
+    sandbox.sh(&script).await;
+    assert_eq!(alive(&word).len(), 1);
+    let mut close = Box::pin(sandbox.runtime.close());
+    std::future::poll_fn(|cx| {
+        assert!(close.as_mut().poll(cx).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    drop(close);
+    drop(sandbox);
+    gone(&word).await;
+}
+
+#[test]
+fn a_process_outlives_the_tokio_runtime_that_its_caller_ran_on() {
+    let home = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let sandbox = home.block_on(sandbox());
+    let guest = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let asking = Command::shell("read x; echo \"[$x]\"; exit 7").stdin(oh_runtime::Stdin::Piped);
+    let plain = guest.block_on(sandbox.spawn(asking.clone(), Follow::default()));
+    let in_shell = asking.session(oh_runtime::SessionName::new("main").unwrap());
+    let in_shell = guest.block_on(sandbox.spawn(in_shell, Follow::default()));
+    drop(guest);
+    home.block_on(async {
+        for started in [plain, in_shell] {
+            let mut process = started.unwrap();
+            process.write_stdin("answer\n").await.unwrap();
+            let output = within("the end", process.output(CaptureLimit::default())).await;
+            let output = output.unwrap();
+            assert_eq!(output.exit().and_then(Exit::code), Some(7));
+            assert!(output.stdout_text().ends_with("[answer]\n"));
+            process.cancel().await.unwrap();
+        }
+        sandbox.close().await.unwrap();
+    });
+}

@@ -304,3 +304,15 @@ async fn the_best_containment_is_taken_when_none_is_named() {
     );
     runtime.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn nobody_can_set_the_variable_that_tells_whose_a_process_is() {
+    let sandbox = sandbox().await;
+    let change = |value: Option<&str>| {
+        std::collections::BTreeMap::from([("OH_OWNER".to_owned(), value.map(str::to_owned))])
+    };
+    for value in [Some("someone"), None] {
+        let error = sandbox.set_env(change(value)).await.unwrap_err();
+        assert_eq!(error.kind(), oh_runtime::ErrorKind::InvalidInput);
+    }
+}

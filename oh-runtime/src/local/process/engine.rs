@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -54,7 +54,18 @@ pub(crate) struct Engine {
     /// Held while a command with a key is started, so that two of them start it once.
     keyed: Mutex<()>,
     started: Instant,
-    closed: Mutex<bool>,
+    /// Held for reading while something is started, so that a close sees all there is.
+    stage: RwLock<Stage>,
+}
+
+/// How far the engine is with its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Nothing starts any more.
+    Closing,
+    /// All that was there is gone, or could not be ended.
+    Closed,
 }
 
 impl Engine {
@@ -79,7 +90,7 @@ impl Engine {
             table: Mutex::new(Table::new(settings.retention)),
             keyed: Mutex::default(),
             started: Instant::now(),
-            closed: Mutex::new(false),
+            stage: RwLock::new(Stage::Open),
         }
     }
 
@@ -109,7 +120,7 @@ impl Engine {
         follow: Follow,
         start: impl FnOnce(ProcessId) -> Result<Arc<dyn Tracked>>,
     ) -> Result<Process> {
-        self.check_open("spawn")?;
+        let _open = self.hold_open("spawn")?;
         let _keyed = command.key.as_ref().map(|_| lock(&self.keyed));
         // The table is let go before it is asked again.
         let known = self.table().by_key(command)?;
@@ -117,7 +128,10 @@ impl Engine {
             return self.attach(&known, follow);
         }
         let id = self.table().next_id();
-        let process = start(id.clone())?;
+        let process = {
+            let _home = self.tasks.enter();
+            start(id.clone())?
+        };
         {
             let mut table = self.table();
             table.bind_key(command, &id);
@@ -297,12 +311,22 @@ impl Engine {
     /// # Errors
     /// [`Gone`](ErrorKind::Gone) after [`close`](Self::close).
     pub(crate) fn check_open(&self, operation: &'static str) -> Result<()> {
-        if *lock(&self.closed) {
+        self.hold_open(operation).map(|_| ())
+    }
+
+    /// Keeps a close from beginning as long as the guard is held.
+    fn hold_open(&self, operation: &'static str) -> Result<RwLockReadGuard<'_, Stage>> {
+        let stage = self.stage.read().unwrap_or_else(PoisonError::into_inner);
+        if *stage != Stage::Open {
             return Err(
                 Error::new(ErrorKind::Gone, operation).with_detail("the runtime was closed")
             );
         }
-        Ok(())
+        Ok(stage)
+    }
+
+    fn enter_stage(&self, next: Stage) {
+        *self.stage.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
     /// Ends every process with its tree and forgets all output.
@@ -310,7 +334,7 @@ impl Engine {
     /// # Errors
     /// The first tree that could not be ended; the others are.
     pub(crate) async fn close(&self) -> Result<()> {
-        *lock(&self.closed) = true;
+        self.enter_stage(Stage::Closing);
         let all: Vec<Arc<dyn Tracked>> = self.table().all().cloned().collect();
         for process in &all {
             if process.recording().exit().is_none() {
@@ -335,6 +359,7 @@ impl Engine {
             process.recording().closed();
         }
         self.table().clear();
+        self.enter_stage(Stage::Closed);
         outcome
     }
 }
@@ -359,7 +384,8 @@ impl Drop for Engine {
                 process.abandon();
             }
         }
-        if *lock(&self.closed) {
+        // A close that was given up has not ended all.
+        if *self.stage.get_mut().unwrap_or_else(PoisonError::into_inner) == Stage::Closed {
             return;
         }
         let family = Arc::new(self.family());

@@ -9,6 +9,8 @@ use oh_core::{Command, Error, ErrorKind, Limits, Result, SandboxPath, Target};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::Resource;
 
+use super::owner::MARK_VARIABLE;
+
 /// The variables of every command: those of the host that are passed, those that were configured
 /// and those that were set since.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,13 @@ impl Environment {
                 return Err(Error::invalid(
                     "set_env",
                     "a name is letters, digits and underscores and does not start with a digit",
+                )
+                .with_object(name.as_str()));
+            }
+            if name == MARK_VARIABLE {
+                return Err(Error::invalid(
+                    "set_env",
+                    "the variable tells whose process it is, and is set by the runtime",
                 )
                 .with_object(name.as_str()));
             }

@@ -17,6 +17,7 @@ use tokio::io::Interest;
 use super::channel::Channel;
 use super::environment::confined;
 use super::leader::Leader;
+use super::procfs;
 use super::pty::Pty;
 use crate::local::sys::{self, Child, ChildIo};
 
@@ -106,7 +107,7 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
     )?;
     let cwd = c_path(launch.cwd)?;
     let run = |io: ChildIo<'_>| -> io::Result<Leader> {
-        let started = Instant::now();
+        let (started, ticks) = (Instant::now(), procfs::ticks_now());
         let pid = sys::spawn(&Child {
             program: &program,
             argv: &argv,
@@ -114,7 +115,7 @@ fn start(launch: &Launch<'_>, name: &str) -> io::Result<Launched> {
             cwd: &cwd,
             io,
         })?;
-        Leader::new(pid, started)
+        Leader::new(pid, started, ticks)
     };
     let (stdin, their_stdin) = match launch.io {
         LaunchIo::Terminal(_) | LaunchIo::PlainTerminal(_) => (None, None),

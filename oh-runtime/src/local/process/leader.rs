@@ -1,7 +1,7 @@
 //! The process that a launch started, until its status was taken.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::procfs;
 use crate::local::sys::{self, Reaped, WaitStatus};
 
 /// A child that leads its own session and group.
@@ -22,6 +23,7 @@ pub(crate) struct Leader {
     pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
     started: Instant,
+    start_ticks: u64,
     fate: Mutex<Option<Fate>>,
 }
 
@@ -32,13 +34,13 @@ pub(crate) struct Fate {
     pub(crate) exit: Exit,
     /// What it cost.
     pub(crate) usage: Usage,
-    /// When it was seen to have ended.
-    pub(crate) at: Instant,
+    /// When it was seen to have ended, by the clock of process starts.
+    pub(crate) at_ticks: u64,
 }
 
 impl Leader {
     /// Watches a child that was just started.
-    pub(super) fn new(pid: Pid, started: Instant) -> io::Result<Self> {
+    pub(super) fn new(pid: Pid, started: Instant, start_ticks: u64) -> io::Result<Self> {
         let watch = || -> io::Result<AsyncFd<OwnedFd>> {
             let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
             sys::watch(pidfd, Interest::READABLE)
@@ -48,6 +50,7 @@ impl Leader {
                 pid,
                 pidfd,
                 started,
+                start_ticks,
                 fate: Mutex::new(None),
             }),
             Err(error) => {
@@ -69,9 +72,9 @@ impl Leader {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// When it was started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// A moment just before its start, by the clock of process starts.
+    pub(crate) fn start_ticks(&self) -> u64 {
+        self.start_ticks
     }
 
     /// Waits until it ended and takes its status. Every caller gets the same answer.
@@ -114,7 +117,7 @@ impl Leader {
     /// Signals its group; `false` if the leader has ended.
     pub(crate) fn signal_group(&self, signal: Signal) -> io::Result<bool> {
         let fate = self.lock();
-        if fate.is_some() {
+        if fate.is_some() || !self.is_ours() {
             return Ok(false);
         }
         match rustix::process::kill_process_group(self.pid, signal) {
@@ -122,6 +125,15 @@ impl Leader {
             Err(Errno::SRCH) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether its status is still to be had, so that the number is not another's. A host that
+    /// ignores `SIGCHLD`, or waits for children that it does not know, takes it away.
+    fn is_ours(&self) -> bool {
+        use rustix::process::{WaitId, WaitIdOptions};
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let id = WaitId::PidFd(self.pidfd.get_ref().as_fd());
+        !matches!(rustix::process::waitid(id, look), Err(Errno::CHILD))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Fate>> {
@@ -143,7 +155,7 @@ impl Fate {
         Self {
             exit,
             usage: Usage::wall(started.elapsed()),
-            at: Instant::now(),
+            at_ticks: procfs::ticks_now(),
         }
     }
 

@@ -99,8 +99,10 @@ pub(crate) fn orphans() -> io::Result<Vec<Stat>> {
     let here = Here::now()?;
     let mut found = procfs::all()?;
     found.retain(|stat| match procfs::variable(stat.pid, MARK_VARIABLE) {
-        Variable::Set(value) => !stat.is_dead() && value.split(';').any(|mark| here.has_lost(mark)),
-        Variable::Unset | Variable::NoEnvironment => false,
+        Ok(Variable::Set(value)) => {
+            !stat.is_dead() && value.split(';').any(|mark| here.has_lost(mark))
+        }
+        Ok(Variable::Unset | Variable::NoEnvironment) | Err(_) => false,
     });
     Ok(found)
 }
@@ -134,7 +136,14 @@ impl Here {
         let pid = parts.next().and_then(|pid| pid.parse().ok());
         let start = parts.next().and_then(|start| start.parse::<u64>().ok());
         match (same, pid, start) {
-            (true, Some(pid), Some(start)) => Stat::of(pid).is_none_or(|now| now.start != start),
+            (true, Some(pid), Some(start)) => match Stat::read(pid) {
+                Ok(Some(now)) => now.start != start || now.is_dead(),
+                // Where `/proc` hides the processes of others, the kernel still says of each number
+                // whether it is in use.
+                Ok(None) => procfs::is_free(pid),
+                // For want of descriptors, say. Nobody is killed on a guess.
+                Err(_) => false,
+            },
             _ => false,
         }
     }
@@ -165,5 +174,44 @@ mod tests {
         assert!(!owner.mark("p").is_in(&value));
         assert!(!owner.mark("p11").is_in(&value));
         assert!(!Owner::this_process().unwrap().prefix().is_in(&value));
+    }
+
+    #[test]
+    fn an_owner_is_dead_when_its_number_is_free_or_another_has_it_or_only_its_status_is_left() {
+        let owner = |pid: u32, start: u64| {
+            let host = Host {
+                pid,
+                start,
+                ..Owner::this_process().unwrap().host
+            };
+            Owner {
+                host,
+                runtime: 1,
+                inherited: None,
+            }
+            .mark("p1")
+        };
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Stat::of(child.id()).unwrap().start;
+        let mark = owner(child.id(), start);
+        assert!(!Owner::is_dead(mark.as_str()));
+        assert!(Owner::is_dead(owner(child.id(), start + 1).as_str()));
+        drop(child.stdin.take());
+        let options =
+            rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
+        assert!(Owner::is_dead(mark.as_str()));
+        child.wait().unwrap();
+        assert!(Owner::is_dead(mark.as_str()));
+    }
+
+    #[test]
+    fn a_process_that_is_there_is_not_taken_for_a_free_number() {
+        assert!(!procfs::is_free(std::process::id()));
+        assert!(!procfs::is_free(1));
     }
 }

@@ -26,9 +26,22 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// Reads it; `None` if there is no such process.
+    /// Reads it; `None` if there is no such process, or it cannot be read.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        Self::read(pid).ok().flatten()
+    }
+
+    /// Reads it; `None` if `/proc` shows no such process.
+    ///
+    /// # Errors
+    /// Why it could not be found out: a host that has no descriptor left is no proof that a process
+    /// is gone.
+    pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
+        let Some(line) = found(fs::read(format!("/proc/{pid}/stat")))? else {
+            return Ok(None);
+        };
+        let unknown = || io::Error::other(format!("the line of process {pid} cannot be read"));
+        Self::parse(&line).map(Some).ok_or_else(unknown)
     }
 
     fn parse(line: &[u8]) -> Option<Self> {
@@ -71,7 +84,7 @@ impl Stat {
         };
         // The handle was taken after the line was read: only if the line is the same now do both
         // mean the same process.
-        let same = Self::of(self.pid).is_some_and(|now| now.start == self.start);
+        let same = Self::read(self.pid)?.is_some_and(|now| now.start == self.start);
         Ok(same.then_some(ProcessHandle(fd)))
     }
 }
@@ -98,32 +111,54 @@ impl ProcessHandle {
 
 /// Every process there is.
 pub(crate) fn all() -> io::Result<Vec<Stat>> {
-    let mut found = Vec::new();
+    let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
         // An entry that vanishes while it is read is a process that ended.
         let name = entry?.file_name();
-        if let Some(stat) = number(name.as_encoded_bytes()).and_then(Stat::of) {
-            found.push(stat);
-        }
+        let Some(pid) = number(name.as_encoded_bytes()) else {
+            continue;
+        };
+        all.extend(Stat::read(pid)?);
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// The value of a variable in the environment that a process was started with.
-pub(crate) fn variable(pid: u32, name: &str) -> Variable {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
-        return Variable::Unset;
+///
+/// # Errors
+/// As [`Stat::read`].
+pub(crate) fn variable(pid: u32, name: &str) -> io::Result<Variable> {
+    let Some(environment) = found(fs::read(format!("/proc/{pid}/environ")))? else {
+        return Ok(Variable::Unset);
     };
     if environment.is_empty() {
-        return Variable::NoEnvironment;
+        return Ok(Variable::NoEnvironment);
     }
-    environment
-        .split(|&byte| byte == 0)
-        .find_map(|entry| {
-            let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            String::from_utf8(value.to_vec()).ok()
-        })
-        .map_or(Variable::Unset, Variable::Set)
+    let value = environment.split(|&byte| byte == 0).find_map(|entry| {
+        let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        String::from_utf8(value.to_vec()).ok()
+    });
+    Ok(value.map_or(Variable::Unset, Variable::Set))
+}
+
+/// Whether the kernel says that no process has this number.
+pub(crate) fn is_free(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+/// What was read. A process that is gone, of another user, or that has made a riddle of itself shows
+/// nothing; only a host without means gets an error.
+fn found<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    let Err(error) = &read else {
+        return read.map(Some);
+    };
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => read.map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// What [`variable`] found.
@@ -135,12 +170,13 @@ pub(crate) enum Variable {
     NoEnvironment,
 }
 
-/// Clock ticks since the boot.
-pub(crate) fn ticks_now() -> Option<u64> {
-    let text = fs::read_to_string("/proc/uptime").ok()?;
-    let (seconds, hundredths) = text.split_ascii_whitespace().next()?.split_once('.')?;
+/// Clock ticks since the boot, as [`Stat::start`] counts them: time in which the machine slept
+/// included.
+pub(crate) fn ticks_now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let part = |value: i64| u64::try_from(value).unwrap_or(0);
     // The kernel shows times to programs in ticks of 1/100 s on every architecture of today.
-    Some(seconds.parse::<u64>().ok()? * 100 + hundredths.parse::<u64>().ok()?)
+    part(now.tv_sec) * 100 + part(now.tv_nsec) / 10_000_000
 }
 
 fn number<T: FromStr>(text: &[u8]) -> Option<T> {
@@ -170,12 +206,23 @@ mod tests {
             .find(|stat| stat.pid == me)
             .unwrap();
         assert_eq!(Stat::of(me).unwrap().start, mine.start);
-        assert!(mine.start <= ticks_now().unwrap());
+        assert!(mine.start <= ticks_now());
         assert!(mine.open().unwrap().is_some());
         let stranger = Stat {
             start: mine.start + 1,
             ..mine
         };
         assert!(stranger.open().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_host_without_descriptors_does_not_take_processes_for_gone() {
+        let read = |errno: Errno| found::<()>(Err(errno.into()));
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert!(read(errno).is_err());
+        }
+        for errno in [Errno::NOENT, Errno::SRCH, Errno::ACCESS, Errno::IO] {
+            assert_eq!(read(errno).unwrap(), None);
+        }
     }
 }

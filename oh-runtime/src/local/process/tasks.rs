@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::JoinSet;
 
 /// Owns every task that a runtime starts. Cheap to clone.
@@ -27,6 +27,12 @@ impl Tasks {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         while set.try_join_next().is_some() {}
         set.spawn_on(task, &self.handle);
+    }
+
+    /// Has what is started while the guard lives belong to the tokio runtime of the tasks. The caller
+    /// may be on another one, which may end earlier.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
     }
 
     /// Drops every task and waits until they are gone.

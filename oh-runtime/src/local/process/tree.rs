@@ -51,6 +51,8 @@ struct Scan {
 impl Tree {
     /// Ending gives up after this time: a process in an uninterruptible wait cannot be killed.
     const PATIENCE: Duration = Duration::from_secs(10);
+    /// Before another try where the kernel had no means.
+    const PAUSE: Duration = Duration::from_millis(50);
     /// Handles held at once while waiting for the end of as many processes.
     const WATCHED: usize = 128;
     /// A start time is rounded down to a tick, and so is the clock it is compared with.
@@ -88,9 +90,10 @@ impl Tree {
     }
 
     fn signal_groups(&self, signal: Signal) -> io::Result<()> {
-        self.leaders
-            .iter()
-            .try_for_each(|leader| leader.signal_group(signal).map(|_| ()))
+        // One that may not be signalled is no reason to spare the others.
+        let sent = self.leaders.iter();
+        sent.map(|leader| leader.signal_group(signal).map(|_| ()))
+            .fold(Ok(()), Result::and)
     }
 
     fn is_led_by(&self, pid: u32) -> bool {
@@ -117,10 +120,12 @@ impl Tree {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a member with other rights,
     /// [`Timeout`](ErrorKind::Timeout) for one that survives `SIGKILL`.
     pub(crate) async fn end(self: &Arc<Self>, ladder: Ladder) -> Result<()> {
-        if let Ladder::Polite(grace) = ladder
-            && self.ask(grace).await?
-        {
-            return Ok(());
+        if let Ladder::Polite(grace) = ladder {
+            match self.ask(grace).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "a tree cannot be asked to end"),
+            }
         }
         self.kill().await
     }
@@ -129,7 +134,8 @@ impl Tree {
     async fn ask(self: &Arc<Self>, grace: Duration) -> Result<bool> {
         for signal in [Signal::TERM, Signal::CONT] {
             // A stopped process acts on the first signal only once it goes on.
-            self.signal_groups(signal).map_err(failed)?;
+            // Those that are left out are met again as members.
+            let _ = self.signal_groups(signal);
         }
         let mut first = true;
         let mut told = HashSet::new();
@@ -139,7 +145,7 @@ impl Tree {
                 if members.is_empty() {
                     return Ok(true);
                 }
-                let mut watched = Vec::new();
+                let (mut watched, mut refused) = (Vec::new(), None);
                 for member in &members {
                     let fresh = told.insert((member.pid, member.start));
                     let told_by_group = first && self.is_led_by(member.group);
@@ -148,9 +154,17 @@ impl Tree {
                     } else {
                         &[]
                     };
-                    watched.extend(self.send(member, signals, watched.len())?);
+                    match self.send(member, signals, watched.len()) {
+                        Ok(watch) => watched.extend(watch),
+                        Err(error) => refused = Some(error),
+                    }
                 }
                 first = false;
+                if watched.is_empty()
+                    && let Some(error) = refused
+                {
+                    return Err(error);
+                }
                 wait_for(watched).await;
             }
         };
@@ -164,8 +178,17 @@ impl Tree {
     async fn kill(self: &Arc<Self>) -> Result<()> {
         let give_up = Instant::now() + Self::PATIENCE;
         loop {
-            self.kill_groups().map_err(failed)?;
-            let members = self.scan_apart().await?;
+            // A group with members of other rights alone; they are met again below.
+            let _ = self.kill_groups();
+            let members = match self.scan_apart().await {
+                Ok(members) => members,
+                // A host that has no descriptor left may have one again soon.
+                Err(_) if Instant::now() < give_up => {
+                    tokio::time::sleep(Self::PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if members.is_empty() {
                 return Ok(());
             }
@@ -174,9 +197,23 @@ impl Tree {
                 return Err(Error::new(ErrorKind::Timeout, "cancel")
                     .with_detail(format!("processes {pids:?} survive SIGKILL")));
             }
-            let mut watched = Vec::new();
+            let (mut watched, mut refused) = (Vec::new(), Vec::new());
             for member in &members {
-                watched.extend(self.send(member, &[Signal::KILL], watched.len())?);
+                match self.send(member, &[Signal::KILL], watched.len()) {
+                    Ok(watch) => watched.extend(watch),
+                    // The others first.
+                    Err(error) => refused.push(error),
+                }
+            }
+            if watched.is_empty()
+                && let Some(error) = refused.pop()
+            {
+                let is_final = error.kind() == ErrorKind::PermissionDenied;
+                if is_final || Instant::now() > give_up {
+                    return Err(error);
+                }
+                tokio::time::sleep(Self::PAUSE).await;
+                continue;
             }
             // One that hangs in the kernel must not keep the others from being looked for.
             let _ = tokio::time::timeout(Duration::from_secs(1), wait_for(watched)).await;
@@ -227,12 +264,7 @@ impl Tree {
     }
 
     fn scan(&self) -> io::Result<Scan> {
-        let now = procfs::ticks_now().unwrap_or(u64::MAX);
-        let at = |moment: Instant| {
-            let ticks = moment.elapsed().as_millis() / 10;
-            now.saturating_sub(u64::try_from(ticks).unwrap_or(0))
-        };
-        let starts = self.leaders.iter().map(|leader| at(leader.started()));
+        let starts = self.leaders.iter().map(|leader| leader.start_ticks());
         let earliest = starts.min().unwrap_or(0).saturating_sub(Self::TICK_SLACK);
         // Once the status of a leader was taken and its session is empty, the kernel may give its
         // number to a stranger. What started later belongs to us only by mark or parent.
@@ -240,7 +272,7 @@ impl Tree {
             .leaders
             .iter()
             .map(|leader| match leader.fate() {
-                Some(fate) => (leader.number(), at(fate.at) + Self::TICK_SLACK),
+                Some(fate) => (leader.number(), fate.at_ticks + Self::TICK_SLACK),
                 None => (leader.number(), u64::MAX),
             })
             .collect();
@@ -262,7 +294,7 @@ impl Tree {
                 .get(&stat.session)
                 .is_some_and(|&latest| stat.start <= latest);
             let is_contained = contained.contains(&stat.pid);
-            if in_session || is_contained || self.is_marked(&stat, &mut scan.uncertain) {
+            if in_session || is_contained || self.is_marked(&stat, &mut scan.uncertain)? {
                 ours.insert(stat.pid);
                 scan.members.push(stat);
             } else {
@@ -283,15 +315,15 @@ impl Tree {
         Ok(scan)
     }
 
-    fn is_marked(&self, stat: &Stat, uncertain: &mut bool) -> bool {
-        match procfs::variable(stat.pid, MARK_VARIABLE) {
+    fn is_marked(&self, stat: &Stat, uncertain: &mut bool) -> io::Result<bool> {
+        Ok(match procfs::variable(stat.pid, MARK_VARIABLE)? {
             Variable::Set(value) => self.mark.is_in(&value),
             Variable::Unset => false,
             Variable::NoEnvironment => {
                 *uncertain |= stat.has_memory;
                 false
             }
-        }
+        })
     }
 }
 

@@ -103,8 +103,14 @@ impl ShellCommand {
             }
             let shell = self.shell("write_stdin")?;
             if written == 0 {
-                let writable = shell.terminal.channel().writable().await;
-                writable.map_err(|error| Error::io("write_stdin", error))?;
+                // The terminal stays open as long as the shell is held here, so its end does not
+                // show in it.
+                tokio::select! {
+                    writable = shell.terminal.channel().writable() => {
+                        writable.map_err(|error| Error::io("write_stdin", error))?;
+                    }
+                    _ = self.recording.wait_exit() => return Err(self.gone("write_stdin")),
+                }
             }
         }
     }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::command::ShellCommand;
-use super::drive::drive;
 use super::session::Session;
 use crate::local::confine::{Cgroup, CgroupRoot};
 use crate::local::process::{Owner, SpoolSettings, Tasks};
@@ -108,15 +107,11 @@ impl Shells {
         let script = script(name, command)?;
         loop {
             let session = self.session(name)?;
-            let Some(begun) = session.begin(id, command, &script)? else {
+            let Some(recording) = session.begin(id, command, &script)? else {
                 // It was closed after it was looked up: the next look finds another.
                 continue;
             };
-            if let Some(shell) = begun.shell {
-                let tasks = &self.shared.settings.tasks;
-                tasks.spawn(drive(Arc::clone(&session), shell));
-            }
-            let command = ShellCommand::new(&session, id.clone(), begun.recording, command);
+            let command = ShellCommand::new(&session, id.clone(), recording, command);
             return Ok(Arc::new(command));
         }
     }

@@ -13,6 +13,7 @@ use oh_core::{
 use rustix::process::Signal;
 use tokio::sync::{Notify, watch};
 
+use super::drive::drive;
 use super::line::{Input, Line};
 use super::mark::{MarkScanner, Scanned};
 use super::memory::Memory;
@@ -20,7 +21,7 @@ use super::pool::{Shared, secret};
 use super::report::{Report, ReportBuffer};
 use super::sweep::{Scope, children, sweep};
 use super::terminal::{Shell, ShellStart};
-use crate::local::process::{MARK_VARIABLE, Mark, Recording};
+use crate::local::process::{MARK_VARIABLE, Mark, Recording, ticks_now};
 
 /// A named shell. It has a running shell process from the first command on.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ pub(super) struct Running {
     report: Option<(Report, Instant)>,
     stray: Vec<u8>,
     started: Instant,
+    start_ticks: u64,
     deadline: Option<Instant>,
     grace: Duration,
     ending: Option<Ending>,
@@ -97,12 +99,18 @@ struct PromptWatch {
     repaired: bool,
 }
 
-/// A command that was begun.
+/// Why a command could not be handed over to a shell.
 #[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) recording: Arc<Recording>,
-    /// The shell, if it was started for this command: it wants to be driven.
-    pub(super) shell: Option<Arc<Shell>>,
+struct NotHandedOver {
+    stage: Handover,
+    error: std::io::Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handover {
+    /// Nothing was typed yet.
+    Files,
+    Line,
 }
 
 /// How much of the output there was has been taken.
@@ -212,13 +220,13 @@ impl Session {
     }
 
     /// Starts a command; `None` if the session was closed meanwhile. Starts the shell if there is
-    /// none, and then gives it to be driven.
+    /// none, and the task that drives it.
     pub(super) fn begin(
-        &self,
+        self: &Arc<Self>,
         id: &ProcessId,
         command: &Command,
         script: &str,
-    ) -> Result<Option<Begun>> {
+    ) -> Result<Option<Arc<Recording>>> {
         let mut guard = self.state();
         let state = &mut *guard;
         if state.closed {
@@ -234,42 +242,45 @@ impl Session {
                 .with_running(running.id.clone()));
         }
         self.discard_dead(state);
-        let mut started = None;
-        let shell = match &state.shell {
-            Some(shell) => Arc::clone(shell),
+        let (shell, is_new) = match &state.shell {
+            Some(shell) => (Arc::clone(shell), false),
             None => match self.start_shell(state) {
-                Ok(shell) => {
-                    started = Some(Arc::clone(&shell));
-                    shell
-                }
-                Err(error) => {
-                    let recording = Recording::new(self.shared.settings.spool.clone(), None);
-                    recording.exited(ExitReport::new(Exit::SpawnFailed(error)));
-                    recording.closed();
-                    return Ok(Some(Begun {
-                        recording,
-                        shell: None,
-                    }));
-                }
+                Ok(shell) => (shell, true),
+                Err(error) => return Ok(Some(self.not_started(error))),
             },
         };
-        let recording = match self.type_command(state, &shell, id, command, script) {
-            Ok(recording) => recording,
-            Err(error) => {
-                // Nobody can say what state it is in.
-                let _ = shell.leader.signal_group(Signal::KILL);
-                state.shell = None;
-                state.memory.replaced = true;
-                state.memory.forget_shell();
-                return Err(Error::io("spawn", error).with_object(self.name.as_str()));
+        let failed = match self.hand_over(state, &shell, id, command, script) {
+            Ok(recording) => {
+                drop(guard);
+                self.wake.notify_one();
+                return Ok(Some(recording));
             }
+            Err(failed) => failed,
         };
-        drop(guard);
-        self.wake.notify_one();
-        Ok(Some(Begun {
-            recording,
-            shell: started,
-        }))
+        if failed.stage == Handover::Files && !is_new {
+            // The shell knows nothing of it.
+            return Err(Error::io("spawn", failed.error).with_object(self.name.as_str()));
+        }
+        // Nobody can say what state it is in.
+        let _ = shell.leader.signal_group(Signal::KILL);
+        state.shell = None;
+        state.memory.replaced |= !is_new;
+        state.memory.forget_shell();
+        if is_new {
+            let program = &self.shared.settings.shell;
+            let detail = format!("the shell does not take a command: {}", failed.error);
+            let error = SpawnError::new(SpawnErrorKind::Other, program, detail);
+            return Ok(Some(self.not_started(error)));
+        }
+        Err(Error::io("spawn", failed.error).with_object(self.name.as_str()))
+    }
+
+    /// The record of a command whose shell did not start.
+    fn not_started(&self, error: SpawnError) -> Arc<Recording> {
+        let recording = Recording::new(self.shared.settings.spool.clone(), None);
+        recording.exited(ExitReport::new(Exit::SpawnFailed(error)));
+        recording.closed();
+        recording
     }
 
     /// Forgets a shell that ended between two commands, or whose files someone removed.
@@ -286,7 +297,7 @@ impl Session {
         state.memory.forget_shell();
     }
 
-    fn start_shell(&self, state: &mut State) -> Result<Arc<Shell>, SpawnError> {
+    fn start_shell(self: &Arc<Self>, state: &mut State) -> Result<Arc<Shell>, SpawnError> {
         let mut env = self.shared.env();
         let value = self.shared.settings.owner.value(&self.mark);
         env.insert(MARK_VARIABLE.to_owned(), value);
@@ -312,17 +323,21 @@ impl Session {
         self.drives.send_modify(|count| *count += 1);
         let shell = Arc::new(shell);
         state.shell = Some(Arc::clone(&shell));
+        // Whatever becomes of the command: its status has to be taken.
+        let drive = drive(Arc::clone(self), Arc::clone(&shell));
+        self.shared.settings.tasks.spawn(drive);
         Ok(shell)
     }
 
-    fn type_command(
+    fn hand_over(
         &self,
         state: &mut State,
         shell: &Arc<Shell>,
         id: &ProcessId,
         command: &Command,
         script: &str,
-    ) -> std::io::Result<Arc<Recording>> {
+    ) -> Result<Arc<Recording>, NotHandedOver> {
+        let at = |stage| move |error| NotHandedOver { stage, error };
         let memory = &mut state.memory;
         let mut buffer = Vec::new();
         while let Some(bytes) = shell
@@ -331,11 +346,11 @@ impl Session {
         {
             memory.add_stray(&bytes);
         }
-        let secret = secret()?;
+        let secret = secret().map_err(at(Handover::Files))?;
         let changes = !memory.changes.is_empty();
         if changes {
-            shell.change(&memory.changes)?;
-            memory.changes.clear();
+            let written = shell.change(&memory.changes);
+            written.map_err(at(Handover::Files))?;
         }
         let piped = command.stdin == Stdin::Piped;
         let line = Line {
@@ -355,8 +370,11 @@ impl Session {
             Some(_) => children(shell.leader.number()),
             None => BTreeSet::new(),
         };
-        let now = Instant::now();
-        shell.run(line, &[traces.as_bytes(), script.as_bytes()])?;
+        let text = shell.prepare(&[traces.as_bytes(), script.as_bytes()]);
+        text.map_err(at(Handover::Files))?;
+        let (now, start_ticks) = (Instant::now(), ticks_now());
+        shell.run(line).map_err(at(Handover::Line))?;
+        memory.changes.clear();
         state.running = Some(Running {
             id: id.clone(),
             recording: Arc::clone(&recording),
@@ -368,6 +386,7 @@ impl Session {
             report: None,
             stray: std::mem::take(&mut memory.stray),
             started: now,
+            start_ticks,
             deadline: command.deadline.and_then(|after| now.checked_add(after)),
             grace: command.grace,
             ending: None,
@@ -474,7 +493,7 @@ impl Session {
     fn scope_of(&self, shell: &Shell, running: &Running) -> Scope {
         Scope {
             shell: Some(shell.leader.number()),
-            since: Some(running.started),
+            since: Some(running.start_ticks),
             cgroup: shell.cgroup.clone(),
             earlier: running.earlier.clone(),
             ..self.scope()

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::local::confine::Cgroup;
-use crate::local::process::{
-    MARK_VARIABLE, Mark, Stat, Variable, all_processes, ticks_now, variable,
-};
+use crate::local::process::{MARK_VARIABLE, Mark, Stat, Variable, all_processes, variable};
 
 /// Which processes are ended.
 ///
@@ -25,8 +23,8 @@ pub(super) struct Scope {
     pub(super) mark: Mark,
     /// The control group of the shell, if it has one.
     pub(super) cgroup: Option<Arc<Cgroup>>,
-    /// Only what started after this; everything if `None`.
-    pub(super) since: Option<Instant>,
+    /// Only what started after this tick; everything if `None`.
+    pub(super) since: Option<u64>,
     /// Jobs of earlier commands, which are spared with their descendants and groups.
     pub(super) earlier: BTreeSet<u32>,
 }
@@ -55,7 +53,8 @@ pub(super) fn sweep(scope: &Scope) {
 
 /// Kills what there is now; gives how many there were.
 fn round(scope: &Scope) -> io::Result<usize> {
-    let since = scope.since.map_or(0, ticks_at);
+    // A start is rounded down to a tick, and so is the clock.
+    let since = scope.since.map_or(0, |since| since.saturating_sub(2));
     let all: HashMap<u32, Stat> = all_processes()?
         .into_iter()
         .map(|stat| (stat.pid, stat))
@@ -102,18 +101,10 @@ impl Scope {
 
     fn marks(&self, stat: &Stat) -> bool {
         match variable(stat.pid, MARK_VARIABLE) {
-            Variable::Set(value) => self.mark.is_in(&value),
-            Variable::Unset | Variable::NoEnvironment => false,
+            Ok(Variable::Set(value)) => self.mark.is_in(&value),
+            Ok(Variable::Unset | Variable::NoEnvironment) | Err(_) => false,
         }
     }
-}
-
-/// The clock of process starts at an instant. It counts in hundredths of a second and so does the
-/// answer: what started a moment before is taken for later.
-fn ticks_at(instant: Instant) -> u64 {
-    let ago = u64::try_from(instant.elapsed().as_millis() / 10).unwrap_or(u64::MAX);
-    let now = ticks_now().unwrap_or(0);
-    now.saturating_sub(ago).saturating_sub(2)
 }
 
 /// The children of a process, as far as the kernel lists them.

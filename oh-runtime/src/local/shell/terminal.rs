@@ -145,9 +145,13 @@ impl Shell {
         })
     }
 
-    /// Types a command. `script` is its text.
-    pub(super) fn run(&self, line: Line<'_>, script: &[&[u8]]) -> io::Result<()> {
-        write_private(Path::new(&self.names.script), script)?;
+    /// Writes the text of the next command.
+    pub(super) fn prepare(&self, script: &[&[u8]]) -> io::Result<()> {
+        write_private(Path::new(&self.names.script), script)
+    }
+
+    /// Types the line that runs the text.
+    pub(super) fn run(&self, line: Line<'_>) -> io::Result<()> {
         self.type_line(&self.names.run(line))
     }
 
@@ -254,6 +258,32 @@ impl Shell {
         std::fs::symlink_metadata(&input).is_ok_and(|link| link.mode() & both == both)
             && std::fs::read_link(&input).is_ok_and(|path| path == Path::new(&self.names.terminal))
             && Stat::of(pid).is_some_and(|stat| stat.state == 'S')
+            && !(self.names.dialect == Dialect::Bash && self.is_within_redirection())
+    }
+
+    /// Whether `bash` has put its own standard input or output aside for the time of a command,
+    /// which may read the terminal by another descriptor. It holds one more, for job control.
+    fn is_within_redirection(&self) -> bool {
+        // `O_CLOEXEC` in the octal digits of `fdinfo`; descriptors of users have no such flag.
+        const CLOSED_BY_EXEC: u32 = 0o2_000_000;
+        let pid = self.leader.number();
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        let is_aside = |entry: &std::fs::DirEntry| {
+            let name = entry.file_name();
+            let number: Option<u32> = name.to_str().and_then(|name| name.parse().ok());
+            let Some(number) = number.filter(|&number| number >= 10) else {
+                return false;
+            };
+            let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}"));
+            let info = info.unwrap_or_default();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+            flags.is_some_and(|flags| flags & CLOSED_BY_EXEC != 0)
+                && std::fs::read_link(entry.path())
+                    .is_ok_and(|path| path == Path::new(&self.names.terminal))
+        };
+        let aside = entries.into_iter().flatten().flatten().filter(is_aside);
+        aside.count() > 1
     }
 
     /// Whether the shell itself is in the foreground.
@@ -268,7 +298,7 @@ impl Shell {
             return false;
         };
         let number = group.as_raw_nonzero().get().unsigned_abs();
-        let is_young = |stat: Stat| ticks_now().is_some_and(|now| now <= stat.start + 3);
+        let is_young = |stat: Stat| ticks_now() <= stat.start + 3;
         group == self.leader.pid() || Stat::of(number).is_some_and(is_young)
     }
 

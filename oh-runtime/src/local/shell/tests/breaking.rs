@@ -210,3 +210,40 @@ async fn removing_our_files_costs_the_shell_and_nothing_else() {
     assert!(ran.session.restarted, "{ran:?}");
     assert!(lab.run("echo \"[$x]\"").await.gave(0, "[]\n"));
 }
+
+#[tokio::test]
+async fn a_shell_that_ends_at_once_is_said_to_and_its_session_can_be_closed() {
+    let lab = Lab::with_shell("/bin/false");
+    for number in 0..40 {
+        let command = Command::shell("echo never");
+        let process = lab.spawn(&format!("s{number}"), &command);
+        // Whether it ends before or after it is given the command.
+        let output = process.unwrap().output(CaptureLimit::default()).await;
+        let exit = output.unwrap().exit().cloned();
+        assert!(
+            matches!(exit, Some(Exit::Code(1) | Exit::SpawnFailed(_))),
+            "{exit:?}"
+        );
+    }
+    let closed = tokio::time::timeout(PATIENCE / 4, lab.shells.close()).await;
+    assert!(closed.is_ok());
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_handed_over_costs_nothing_but_itself() {
+    let lab = Lab::new();
+    lab.run("kept=yes").await;
+    let private = std::fs::read_dir(lab._private.path()).unwrap();
+    let private: Vec<_> = private.map(|entry| entry.unwrap().path()).collect();
+    let text = private[0].join("c");
+    std::fs::remove_file(&text).unwrap();
+    std::fs::create_dir(&text).unwrap();
+    lab.shells.set_env(&BTreeMap::from([(
+        "SET".to_owned(),
+        Some("too".to_owned()),
+    )]));
+    assert!(lab.spawn("main", &Command::shell("echo never")).is_err());
+    std::fs::remove_dir(&text).unwrap();
+    let ran = lab.run("echo $kept $SET").await;
+    assert!(ran.gave(0, "yes too\n") && !ran.session.restarted);
+}

@@ -80,25 +80,21 @@ async fn a_program_that_reads_its_terminal_is_told_from_one_that_sleeps() {
 #[tokio::test]
 async fn a_shell_that_waits_for_an_answer_is_not_taken_for_one_that_is_done() {
     let lab = Lab::new();
-    // Long enough for every look at the prompt.
-    let patient = Follow::default().quiet(Duration::from_millis(700));
-    let mut process = lab
-        .follow("main", &piped("read x; echo \"[$x]\""), patient)
-        .unwrap();
-    assert_eq!(
-        process
-            .output(CaptureLimit::default())
-            .await
-            .unwrap()
-            .outcome,
-        WAITS
-    );
-    process.write_stdin("answer\n").await.unwrap();
-    let output = process.output(CaptureLimit::default()).await.unwrap();
-    assert_eq!(
-        (output.exit(), &*output.stdout_text()),
-        (Some(&Exit::Code(0)), "[answer]\n")
-    );
+    // The second reads what the shell itself reads its lines from.
+    for text in ["read x; echo \"[$x]\"", "read x <&2; echo \"[$x]\""] {
+        // Long enough for every look at the prompt.
+        let patient = Follow::default().quiet(Duration::from_millis(700));
+        let mut process = lab.follow("main", &piped(text), patient).unwrap();
+        let asked = process.output(CaptureLimit::default()).await.unwrap();
+        assert_eq!(asked.outcome, WAITS, "{text}");
+        process.write_stdin("answer\n").await.unwrap();
+        let output = process.output(CaptureLimit::default()).await.unwrap();
+        assert_eq!(
+            (output.exit(), &*output.stdout_text()),
+            (Some(&Exit::Code(0)), "[answer]\n"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -207,4 +203,19 @@ async fn a_terminal_has_the_size_that_was_asked_for() {
     process.write_stdin("\n").await.unwrap();
     let output = process.output(CaptureLimit::default()).await.unwrap();
     assert_eq!(output.stdout_text(), "7 90\n");
+}
+
+#[tokio::test]
+async fn a_writer_is_let_go_when_its_shell_ends() {
+    let lab = Lab::new();
+    let process = lab.spawn("main", &piped("sleep 600")).unwrap();
+    let lines = "line\n".repeat(100_000);
+    let mut writing = Box::pin(process.write_stdin(lines));
+    // Until nobody takes any more of it.
+    let stuck = tokio::time::timeout(Duration::from_millis(300), &mut writing).await;
+    assert!(stuck.is_err());
+    let name = SessionName::new("main").unwrap();
+    lab.shells.close_session(&name).await;
+    let outcome = tokio::time::timeout(PATIENCE / 4, writing).await;
+    assert_eq!(outcome.unwrap().unwrap_err().kind(), ErrorKind::Gone);
 }
