@@ -32,7 +32,11 @@ use super::shell::{ShellSettings, Shells};
 /// leaves in the background goes on after its exit, until
 /// [`cancel`](oh_core::ProcessControl::cancel) or [`close`](Runtime::close) ends it.
 ///
-/// Needs a tokio runtime with its I/O and time drivers. Dropping it kills what runs without
+/// A host that ignores `SIGCHLD`, or waits for children that it did not start, takes the exit status
+/// of commands away: they are then reported as [`Lost`](oh_core::Exit::Lost).
+///
+/// Needs a tokio runtime with its I/O and time drivers. Processes belong to the one that the
+/// builder started on, whichever later calls are made from. Dropping it kills what runs without
 /// waiting; [`close`](Runtime::close) waits until all is gone.
 ///
 /// ```

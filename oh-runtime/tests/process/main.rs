@@ -71,29 +71,6 @@ fn alive(word: &str) -> Vec<u32> {
     pids.collect()
 }
 
-/// Children of this test process that nobody has waited for.
-fn zombies() -> Vec<String> {
-    let me = std::process::id().to_string();
-    let lines = fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| {
-            let line = fs::read_to_string(entry.path().join("stat")).ok()?;
-            let rest: Vec<String> = line
-                .rsplit_once(')')?
-                .1
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect();
-            (rest.first()? == "Z" && rest.get(1)? == &me).then_some(line)
-        });
-    lines.collect()
-}
-
-fn open_descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
 /// A test that hangs should fail, and say where.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(30), future).await {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use oh_core::{CpuTime, Exit, Measured, Usage, UsageSource};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -45,6 +45,7 @@ impl Leader {
             let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
             sys::watch(pidfd, Interest::READABLE)
         };
+        reap_left();
         match watch() {
             Ok(pidfd) => Ok(Self {
                 pid,
@@ -130,7 +131,6 @@ impl Leader {
     /// Whether its status is still to be had, so that the number is not another's. A host that
     /// ignores `SIGCHLD`, or waits for children that it does not know, takes it away.
     fn is_ours(&self) -> bool {
-        use rustix::process::{WaitId, WaitIdOptions};
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let id = WaitId::PidFd(self.pidfd.get_ref().as_fd());
         !matches!(rustix::process::waitid(id, look), Err(Errno::CHILD))
@@ -145,9 +145,30 @@ impl Drop for Leader {
     fn drop(&mut self) {
         if self.fate().is_none() {
             let _ = self.signal_group(Signal::KILL);
-            let _ = self.fate();
+            if self.fate().is_none()
+                && let Ok(pidfd) = self.pidfd.get_ref().try_clone()
+            {
+                lock_left().push(pidfd);
+            }
         }
+        reap_left();
     }
+}
+
+/// Children that were killed when nobody was there any more to wait for their end. Their status is
+/// taken when the next child starts or is given up, or they would stay in the process table.
+static LEFT: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+
+fn lock_left() -> MutexGuard<'static, Vec<OwnedFd>> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reap_left() {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    lock_left().retain(|pidfd| {
+        let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), ended);
+        matches!(status, Ok(None))
+    });
 }
 
 impl Fate {

@@ -193,6 +193,7 @@ impl Session {
     const ROUND: Duration = Duration::from_millis(50);
     /// The longest wait for the end of a shell that was killed, before another look.
     const LAST: Duration = Duration::from_secs(1);
+    const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     /// After so many rounds the shell itself is killed.
     const ROUNDS: u8 = 10;
 
@@ -629,7 +630,10 @@ impl Running {
         self.ending = Some(Ending {
             exit,
             stage: Stage::Killing { round: 0 },
-            at: now.checked_add(self.grace).unwrap_or(now),
+            // A time too long for the clock: as long as anything lives.
+            at: now
+                .checked_add(self.grace)
+                .unwrap_or(now + Session::FOREVER),
         });
     }
 

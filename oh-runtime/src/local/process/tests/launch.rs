@@ -128,3 +128,18 @@ async fn a_leader_that_is_dropped_is_killed() {
     // Nobody else takes its status here.
     let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
 }
+
+#[tokio::test]
+async fn a_child_that_nobody_waits_for_leaves_nothing_in_the_process_table() {
+    let given_up = start(&["sleep", "600"], NULL).unwrap();
+    let pid = given_up.leader.number();
+    drop(given_up);
+    // Its end takes a moment, and the next child that starts finds it.
+    let gone = async {
+        while crate::local::process::Stat::of(pid).is_some() {
+            finish(start(&["true"], NULL).unwrap()).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(30);
+    tokio::time::timeout(patience, gone).await.unwrap();
+}
