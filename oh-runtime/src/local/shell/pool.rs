@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,9 +65,37 @@ impl Shared {
 
     /// Path of a directory that is not there yet.
     pub(super) fn next_directory(&self) -> io::Result<PathBuf> {
-        let name = format!("oh-shell-{}", secret()?);
+        let owner = self.settings.owner.prefix();
+        let name = format!("{DIRECTORY_PREFIX}{}{}", owner.as_str(), secret()?);
         Ok(self.settings.directory.join(name))
     }
+}
+
+/// Start of the name of the directory of a shell; its owner and a random part follow.
+pub(super) const DIRECTORY_PREFIX: &str = "oh-shell-";
+
+/// Removes directories of shells whose host was killed: texts and variables of commands are in
+/// them. Those of other users stay.
+pub(super) fn remove_orphans(of: &Path) -> io::Result<()> {
+    let me = rustix::process::geteuid().as_raw();
+    for entry in std::fs::read_dir(of)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(DIRECTORY_PREFIX));
+        if !name.is_some_and(Owner::is_dead) {
+            continue;
+        }
+        // Of the entry itself: a link is not followed.
+        let is_mine = |meta: std::fs::Metadata| meta.is_dir() && meta.uid() == me;
+        if entry.metadata().is_ok_and(is_mine)
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, "the directory of a shell whose host is gone stays");
+        }
+    }
+    Ok(())
 }
 
 /// 128 random bits in hexadecimal digits.
@@ -77,10 +106,17 @@ pub(super) fn secret() -> io::Result<String> {
 }
 
 impl Shells {
-    /// Sets up without starting anything. `env` is the environment of shells.
+    /// Sets up without starting a shell. Must be called within a tokio runtime. `env` is the environment of shells.
     pub(crate) fn new(settings: ShellSettings, mut env: BTreeMap<String, String>) -> Self {
         env.entry("TERM".to_owned())
             .or_insert_with(|| "xterm-256color".to_owned());
+        let directory = settings.directory.clone();
+        settings.tasks.spawn(async move {
+            let removed = tokio::task::spawn_blocking(move || remove_orphans(&directory)).await;
+            if let Err(error) = removed.map_err(io::Error::other).flatten() {
+                tracing::debug!(%error, "cannot look for directories of shells of dead hosts");
+            }
+        });
         Self {
             shared: Arc::new(Shared {
                 settings,

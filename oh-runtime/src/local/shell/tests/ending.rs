@@ -229,3 +229,29 @@ async fn a_finished_command_takes_neither_input_nor_signals() {
     );
     process.close_stdin().await.unwrap();
 }
+
+#[test]
+fn directories_of_shells_go_when_their_host_was_killed_and_no_others_do() {
+    let place = TempDir::new().unwrap();
+    let living = Owner::this_process().unwrap().prefix().as_str().to_owned();
+    let mut parts: Vec<String> = living.split('.').map(str::to_owned).collect();
+    parts[3] = format!("{}0", parts[3]);
+    let dead = parts.join(".");
+    let make = |name: String| {
+        let path = place.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("c"), "text").unwrap();
+        path
+    };
+    let left = make(format!("oh-shell-{dead}ff"));
+    let kept = [
+        make(format!("oh-shell-{living}ff")),
+        make("oh-shell-ff".to_owned()),
+        make(format!("other-{dead}ff")),
+    ];
+    let link = place.path().join(format!("oh-shell-{dead}00"));
+    std::os::unix::fs::symlink(&kept[0], &link).unwrap();
+    super::super::pool::remove_orphans(place.path()).unwrap();
+    assert!(!left.exists() && link.exists());
+    assert!(kept.iter().all(|path| path.join("c").exists()));
+}
