@@ -17,8 +17,8 @@ use oh_runtime::message::Message;
 use oh_runtime::observation::FailureObservation;
 use oh_runtime::tool::{ToolSpec, builtin_spec};
 use oh_runtime::{
-    Action, AgentState, AgentTrigger, ErrorKind, Executor, LocalRuntime, Observation, RuntimeExt,
-    SessionId, Source, TerminalEscaper,
+    Action, AgentState, AgentTrigger, ErrorKind, Executor, LocalRuntime, Observation, Runtime,
+    RuntimeExt, SessionId, Source, TerminalEscaper,
 };
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
     let live = tokio::spawn(show_live(stream.clone()));
 
     let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
-    let model = choose_model(&task, &*runtime).await?;
+    let model = choose_model(&task, &runtime).await?;
     println!("task: {task}\nmodel: {}\n", model.id());
 
     stream.set_state(AgentTrigger::Loaded).await?;
@@ -69,8 +69,7 @@ async fn main() -> Result<()> {
     stream.close().await?;
     executor.await??;
     live.await?;
-    runtime.shell("true").await?; // the runtime outlives its executor
-    oh_runtime::Runtime::close(&*runtime).await?;
+    runtime.close().await?;
     outcome
 }
 
