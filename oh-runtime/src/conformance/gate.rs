@@ -9,7 +9,8 @@ use super::trial::Trial;
 const OPENING_TIME: Duration = Duration::from_secs(30);
 
 impl Trial<'_> {
-    /// Makes a gate. A script waits at it with `read x <NAME`.
+    /// Makes a gate. A script waits at it with `read x <NAME`, once: the next to come might still
+    /// find it open.
     pub(super) async fn gate(&self, name: &str) -> Checked {
         self.ok(&format!("mkfifo {name}")).await?;
         Ok(())

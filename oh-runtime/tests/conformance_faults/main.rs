@@ -246,11 +246,7 @@ const CAUGHT: &[(Fault, &str, &str)] = &[
         "a_busy_session_is_a_conflict_that_names_the_running_process",
         "succeeded",
     ),
-    (
-        Fault::MixesSessions,
-        "sessions_do_not_see_each_other",
-        "one one",
-    ),
+    (Fault::MixesSessions, "sessions_do_not_see_each_other", ""),
     (
         Fault::MixesSessions,
         "sessions_run_side_by_side",

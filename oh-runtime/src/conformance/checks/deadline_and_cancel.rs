@@ -271,15 +271,16 @@ async fn output_puts_off_the_end_of_the_waiting(trial: &Trial<'_>) -> Checked {
 }
 
 async fn each_silence_is_reported_once(trial: &Trial<'_>) -> Checked {
-    trial.gate("go").await?;
-    let script = "echo one; read x <go; echo two; read x <go; echo three";
+    trial.gate("first").await?;
+    trial.gate("second").await?;
+    let script = "echo one; read x <first; echo two; read x <second; echo three";
     let follow = Follow::default().quiet(Duration::from_secs(1));
     let mut follower = trial.follow(trial.script(script)?, follow).await?;
-    for word in ["one\n", "two\n"] {
+    for (word, gate) in [("one\n", "first"), ("two\n", "second")] {
         follower.until_stdout(word).await?;
         let (why, _) = follower.until_pause().await?;
         expect_eq("the pause", why, Pause::Quiet)?;
-        trial.open_gate("go").await?;
+        trial.open_gate(gate).await?;
     }
     follower.expect_end(&Exit::Code(0)).await?;
     expect_bytes("stdout", &follower.stdout, b"one\ntwo\nthree\n")
