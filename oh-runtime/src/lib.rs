@@ -4,14 +4,14 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod executor;
-#[cfg(feature = "local")]
+#[cfg(all(feature = "local", target_os = "linux"))]
 pub mod local;
-#[cfg(feature = "local")]
+#[cfg(all(feature = "local", target_os = "linux"))]
 pub mod transfer;
 
 #[doc(inline)]
 pub use executor::{ActionLimits, Executor, ExecutorBuilder, Permissions};
-#[cfg(feature = "local")]
+#[cfg(all(feature = "local", target_os = "linux"))]
 #[doc(inline)]
 pub use local::{ContainmentChoice, FileScope, LocalFiles, LocalRuntime, LocalRuntimeBuilder};
 pub use oh_core::{

@@ -1,6 +1,6 @@
 //! The local runtime passes every check of the conformance suite.
 
-#![cfg(all(feature = "local", feature = "conformance"))]
+#![cfg(all(feature = "local", feature = "conformance", target_os = "linux"))]
 
 use oh_runtime::LocalRuntime;
 use oh_runtime::conformance::{self, Options};

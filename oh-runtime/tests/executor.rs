@@ -1,5 +1,5 @@
 //! What hosts rely on of the executor, on real processes and files.
-#![cfg(feature = "local")]
+#![cfg(all(feature = "local", target_os = "linux"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;

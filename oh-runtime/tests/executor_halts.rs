@@ -1,6 +1,6 @@
 //! What hosts rely on of the executor when things happen at the wrong moment: stops, restarts,
 //! answers that come early, late or twice.
-#![cfg(feature = "local")]
+#![cfg(all(feature = "local", target_os = "linux"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! The conformance suite notices runtimes that are broken: for each fault, the checks that have to
 //! fail, and what their reason has to speak of.
 
-#![cfg(all(feature = "local", feature = "conformance"))]
+#![cfg(all(feature = "local", feature = "conformance", target_os = "linux"))]
 
 mod broken;
 
