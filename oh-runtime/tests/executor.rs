@@ -732,3 +732,32 @@ async fn changes_of_the_runtimes_status_are_events() {
             .any(|event| matches!(&event.body, EventBody::Status(_)))
     );
 }
+
+#[tokio::test]
+async fn a_shell_is_free_for_the_next_command_as_soon_as_a_run_in_it_was_dropped() {
+    let host = Host::start().await;
+    let shell = oh_runtime::SessionName::new("own").unwrap();
+    for n in 0..5 {
+        let command = oh_runtime::Command::shell("echo started >started; sleep 600");
+        let run = host
+            .runtime
+            .run(command.session(shell.clone()), Default::default());
+        let started = async {
+            while host.runtime.read_text("started").await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            output = run => panic!("{output:?}"),
+            () = started => {}
+        }
+        let next = oh_runtime::Command::shell(format!("rm started; echo {n}"));
+        let next = host
+            .runtime
+            .run(next.session(shell.clone()), Default::default())
+            .await
+            .unwrap();
+        assert_eq!(next.stdout_text(), format!("{n}\n"));
+    }
+    host.end().await;
+}

@@ -94,10 +94,13 @@ impl Runtime for LocalRuntime {
     async fn spawn(&self, command: Command, follow: Follow) -> Result<Process> {
         match &command.session {
             None => self.engine.spawn(&command, follow),
-            Some(session) => self.engine.track(&command, follow, |id| {
-                let process: Arc<dyn Tracked> = self.shells.spawn(session, &id, &command)?;
-                Ok(process)
-            }),
+            Some(session) => {
+                self.shells.settle(session).await;
+                self.engine.track(&command, follow, |id| {
+                    let process: Arc<dyn Tracked> = self.shells.spawn(session, &id, &command)?;
+                    Ok(process)
+                })
+            }
         }
     }
 

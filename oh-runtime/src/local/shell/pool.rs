@@ -152,6 +152,17 @@ impl Shells {
         }
     }
 
+    /// Waits for the command of a session that is being ended, if there is one: who ended it, by
+    /// dropping its future say, is not told that the session is busy with it.
+    pub(crate) async fn settle(&self, name: &SessionName) {
+        let session = lock(&self.sessions)
+            .as_ref()
+            .and_then(|all| all.get(name).cloned());
+        if let Some(ending) = session.and_then(|session| session.ending()) {
+            ending.wait_exit().await;
+        }
+    }
+
     fn session(&self, name: &SessionName) -> Result<Arc<Session>> {
         let mut sessions = lock(&self.sessions);
         let sessions = sessions.as_mut().ok_or_else(|| {

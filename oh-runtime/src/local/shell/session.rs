@@ -220,6 +220,14 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Output of the running command, if it is being ended.
+    pub(super) fn ending(&self) -> Option<Arc<Recording>> {
+        let state = self.state();
+        let running = state.running.as_ref()?;
+        running.ending.as_ref()?;
+        Some(Arc::clone(&running.recording))
+    }
+
     /// Starts a command; `None` if the session was closed meanwhile. Starts the shell if there is
     /// none, and the task that drives it.
     pub(super) fn begin(
