@@ -323,6 +323,19 @@ fn start(tokio: &Tokio) {
         samples.push_time(time);
     }
     samples.print();
+    let mut samples = Samples::new("first_command_in_a_new_shell", "ms");
+    let fixture = fixture(tokio);
+    for n in 0..50 {
+        let command = Command::shell(":").session(session(&format!("s{n}")));
+        let (output, time) = timed(|| {
+            tokio
+                .block_on(fixture.runtime.run(command, Follow::default()))
+                .unwrap()
+        });
+        assert!(output.is_success());
+        samples.push_time(time);
+    }
+    samples.print();
 }
 
 fn kill_tree(tokio: &Tokio) {

@@ -12,7 +12,8 @@ use oh_core::{
 };
 use rustix::io::Errno;
 
-use super::session::{Patience, Session};
+use super::running::Patience;
+use super::session::Session;
 use super::terminal::Shell;
 use crate::local::process::{InputProbe, Leader, Recording, Tracked};
 

@@ -16,6 +16,7 @@ mod mark;
 mod memory;
 mod pool;
 mod report;
+mod running;
 mod session;
 mod sweep;
 mod terminal;

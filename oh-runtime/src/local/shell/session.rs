@@ -5,20 +5,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use oh_core::{
-    Command, Error, ErrorKind, Exit, ExitReport, Measured, OutputStream, ProcessId, Result,
-    SessionName, SessionReport, SpawnError, SpawnErrorKind, Stdin, Usage, UsageSource,
+    Command, Error, ErrorKind, Exit, ExitReport, ProcessId, Result, SessionName, SpawnError,
+    SpawnErrorKind, Stdin,
 };
 use rustix::process::Signal;
 use tokio::sync::{Notify, watch};
 
 use super::drive::drive;
 use super::line::{Input, Line};
-use super::mark::{MarkScanner, Scanned};
+use super::mark::MarkScanner;
 use super::memory::Memory;
 use super::pool::{Shared, secret};
-use super::report::{Report, ReportBuffer};
+use super::report::ReportBuffer;
+use super::running::{
+    Patience, PromptWatch, Restarted, Running, Stage, conclude, finish, lose, output,
+};
 use super::sweep::{Scope, children, sweep};
 use super::terminal::{Shell, ShellStart};
 use crate::local::process::{MARK_VARIABLE, Mark, Recording, ticks_now};
@@ -43,60 +45,6 @@ pub(super) struct State {
     pub(super) running: Option<Running>,
     pub(super) memory: Memory,
     pub(super) closed: bool,
-}
-
-/// The command that runs.
-#[derive(Debug)]
-pub(super) struct Running {
-    pub(super) id: ProcessId,
-    pub(super) recording: Arc<Recording>,
-    secret: String,
-    scanner: MarkScanner,
-    mark_seen: bool,
-    /// A line end at the end of the output, once we have interrupted the command: a shell prints
-    /// one of its own then.
-    held_line_end: bool,
-    reports: ReportBuffer,
-    report: Option<(Report, Instant)>,
-    stray: Vec<u8>,
-    started: Instant,
-    start_ticks: u64,
-    deadline: Option<Instant>,
-    grace: Duration,
-    ending: Option<Ending>,
-    prompt: PromptWatch,
-    /// Jobs of earlier commands, which are no part of this one.
-    earlier: BTreeSet<u32>,
-}
-
-/// A command that is being ended by us.
-#[derive(Debug)]
-struct Ending {
-    exit: Exit,
-    stage: Stage,
-    /// When the next step is due.
-    at: Instant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// It was asked to end; now its processes are asked once more and killed, in rounds, because
-    /// the shell goes on with the rest of its text.
-    Killing { round: u8 },
-    /// The shell is back; what the command left behind is killed.
-    Sweeping,
-    /// The shell itself was killed.
-    Shell,
-}
-
-/// Looks for a shell that waits for its next line though it has not reported.
-#[derive(Debug)]
-struct PromptWatch {
-    next: Instant,
-    pause: Duration,
-    /// How many times in a row it was seen waiting.
-    seen: u8,
-    repaired: bool,
 }
 
 /// Why a command could not be handed over to a shell.
@@ -135,28 +83,6 @@ pub(super) enum Next {
     Leave,
 }
 
-impl PromptWatch {
-    /// Silence before the first look.
-    const SILENCE: Duration = Duration::from_millis(50);
-    /// Between looks that saw a waiting shell.
-    const AGAIN: Duration = Duration::from_millis(25);
-    /// Longest time between looks.
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    fn new(now: Instant) -> Self {
-        Self {
-            next: now + Self::SILENCE,
-            pause: Self::SILENCE,
-            seen: 0,
-            repaired: false,
-        }
-    }
-
-    fn output(&mut self, now: Instant) {
-        (self.next, self.pause, self.seen) = (now + Self::SILENCE, Self::SILENCE, 0);
-    }
-}
-
 impl State {
     pub(super) fn is_of(&self, shell: &Arc<Shell>) -> bool {
         self.shell
@@ -169,33 +95,16 @@ impl State {
     }
 }
 
-impl Running {
-    /// Whether the shell has said that it is over.
-    pub(super) fn is_reported(&self) -> bool {
-        self.report.is_some()
-    }
-
-    /// Takes bytes of the report pipe.
-    pub(super) fn take_reports(&mut self, bytes: &[u8], now: Instant) {
-        self.reports.push(bytes);
-        if self.report.is_none()
-            && let Some(report) = self.reports.find(&self.secret)
-        {
-            self.report = Some((report, now));
-        }
-    }
-}
-
 impl Session {
     /// How long the mark may take to arrive after the report. It is written before it.
     const MARK_WAIT: Duration = Duration::from_millis(50);
     /// Between the rounds of killing.
-    const ROUND: Duration = Duration::from_millis(50);
+    pub(super) const ROUND: Duration = Duration::from_millis(50);
     /// The longest wait for the end of a shell that was killed, before another look.
-    const LAST: Duration = Duration::from_secs(1);
-    const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    pub(super) const LAST: Duration = Duration::from_secs(1);
+    pub(super) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     /// After so many rounds the shell itself is killed.
-    const ROUNDS: u8 = 10;
+    pub(super) const ROUNDS: u8 = 10;
 
     pub(super) fn new(name: SessionName, shared: Arc<Shared>, number: u64) -> Arc<Self> {
         let memory = Memory::new(shared.settings.workspace.clone());
@@ -599,193 +508,4 @@ impl Session {
             self.wake.notify_one();
         }
     }
-}
-
-/// Whether a command that is asked to end gets its time of grace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    Grace,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Restarted {
-    Yes,
-    No,
-}
-
-/// What a shell reports of a command that `SIGINT` ended.
-const INTERRUPTED: i32 = 130;
-
-impl Running {
-    fn record(&mut self, mut data: Bytes) {
-        if data.is_empty() {
-            return;
-        }
-        if std::mem::take(&mut self.held_line_end) {
-            let line_end = Bytes::from_static(b"\n");
-            self.recording.append(OutputStream::Stdout, line_end);
-        }
-        if self.ending.is_some() && data.ends_with(b"\n") {
-            data.truncate(data.len() - 1);
-            self.held_line_end = true;
-        }
-        self.recording.append(OutputStream::Stdout, data);
-    }
-
-    fn ask_to_end(&mut self, shell: &Shell, exit: Exit, now: Instant) {
-        let _ = shell.terminal.signal_foreground(Signal::INT);
-        self.ending = Some(Ending {
-            exit,
-            stage: Stage::Killing { round: 0 },
-            // A time too long for the clock: as long as anything lives.
-            at: now
-                .checked_add(self.grace)
-                .unwrap_or(now + Session::FOREVER),
-        });
-    }
-
-    /// Takes the next step of the ladder when it is due. `true` if it is time to sweep.
-    fn go_on_ending(&mut self, shell: &Shell, now: Instant) -> bool {
-        let Some(ending) = self.ending.as_mut().filter(|ending| now >= ending.at) else {
-            return false;
-        };
-        ending.at = now + Session::ROUND;
-        match ending.stage {
-            Stage::Killing { round } if round >= Session::ROUNDS => {
-                ending.stage = Stage::Shell;
-                // There is no step after this one.
-                ending.at = now + Session::LAST;
-                let _ = shell.leader.signal_group(Signal::KILL);
-            }
-            Stage::Killing { round } => {
-                ending.stage = Stage::Killing { round: round + 1 };
-                // What the shell has started since has not been asked yet; and while it starts
-                // something, it may miss the signal. Killed by this one, a program makes the shell
-                // drop the rest of its text, which it does not after a kill.
-                if round % 2 == 0 {
-                    let _ = shell.terminal.signal_foreground(Signal::INT);
-                    return false;
-                }
-            }
-            Stage::Sweeping | Stage::Shell => {
-                ending.at = now + Session::LAST;
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Looks whether the shell waits for its next line. `true` if it still does after a repair.
-    fn look_for_prompt(&mut self, shell: &Shell, now: Instant) -> bool {
-        // No more of a mark came: it was output.
-        let held = self.scanner.release();
-        self.record(held);
-        let prompt = &mut self.prompt;
-        if !shell.waits_for_line() {
-            prompt.seen = 0;
-            prompt.pause = (prompt.pause * 2).min(PromptWatch::LONGEST);
-            prompt.next = now + prompt.pause;
-            return false;
-        }
-        prompt.seen += 1;
-        prompt.next = now + PromptWatch::AGAIN;
-        if prompt.seen < 3 {
-            return false;
-        }
-        prompt.seen = 0;
-        if prompt.repaired {
-            return true;
-        }
-        prompt.repaired = true;
-        shell.repair(&self.secret).is_err()
-    }
-}
-
-fn output(state: &mut State, bytes: Bytes, now: Instant) {
-    let Some(running) = state.running.as_mut().filter(|running| !running.mark_seen) else {
-        state.memory.add_stray(&bytes);
-        return;
-    };
-    running.prompt.output(now);
-    match running.scanner.scan(bytes) {
-        Scanned::Output(data) => running.record(data),
-        Scanned::Mark { output, after } => {
-            running.mark_seen = true;
-            running.record(output);
-            state.memory.add_stray(&after);
-        }
-    }
-}
-
-/// Ends the running command, which the shell has reported.
-fn finish(state: &mut State, shell: &Shell) {
-    let Some(running) = state.running.take() else {
-        return;
-    };
-    let Some((report, _)) = running.report.clone() else {
-        return;
-    };
-    let memory = &mut state.memory;
-    if let Some(cwd) = shell.cwd(&report.cwd) {
-        memory.cwd = cwd;
-    }
-    memory.shell.has_reported = true;
-    memory.shell.status = report.status;
-    memory.shell.traces = report
-        .options
-        .chars()
-        .filter(|c| "xv".contains(*c))
-        .collect();
-    let exit = match &running.ending {
-        Some(ending) => ending.exit.clone(),
-        None => Exit::Code(report.status),
-    };
-    conclude(running, memory, exit, Some(&report), Restarted::No);
-}
-
-/// Gives up on a shell that waits for lines and does not report.
-fn lose(state: &mut State, shell: &Shell) {
-    let _ = shell.leader.signal_group(Signal::KILL);
-    state.shell = None;
-    if let Some(running) = state.running.take() {
-        let exit = match &running.ending {
-            Some(ending) => ending.exit.clone(),
-            None => Exit::Lost,
-        };
-        conclude(running, &mut state.memory, exit, None, Restarted::Yes);
-    }
-    state.memory.forget_shell();
-}
-
-fn conclude(
-    mut running: Running,
-    memory: &mut Memory,
-    exit: Exit,
-    report: Option<&Report>,
-    restarted: Restarted,
-) {
-    let held = running.scanner.release();
-    running.record(held);
-    if running.held_line_end && report.is_none_or(|report| report.status != INTERRUPTED) {
-        let line_end = Bytes::from_static(b"\n");
-        running.recording.append(OutputStream::Stdout, line_end);
-    }
-    let mut usage = Usage::wall(running.started.elapsed());
-    usage.cpu = report.and_then(|report| report.cpu).map(|now| Measured {
-        value: memory.shell.cpu_since(now),
-        source: UsageSource::ShellCounters,
-    });
-    let background = report.and_then(|report| report.background);
-    let mut session = SessionReport::default();
-    session.background = background.filter(|_| background != memory.shell.background);
-    session.cwd = memory.sandbox_cwd();
-    session.restarted = restarted == Restarted::Yes || std::mem::take(&mut memory.replaced);
-    session.stray = running.stray;
-    memory.shell.background = background.or(memory.shell.background);
-    memory.replaced = false;
-    running
-        .recording
-        .exited(ExitReport::new(exit).usage(usage).session(session));
-    running.recording.closed();
 }
