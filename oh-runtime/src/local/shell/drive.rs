@@ -39,9 +39,10 @@ async fn follow(session: &Session, shell: &Arc<Shell>, buffer: &mut Vec<u8>) {
             }
             Next::Wait(until) => until,
         };
+        // Nobody waits for the report pipe: a report is followed by its mark in the terminal, and one
+        // whose mark is lost is found at the next look after a silence.
         tokio::select! {
             biased;
-            _ = shell.reported() => {}
             _ = shell.terminal.channel().readable() => {}
             _ = shell.leader.wait() => return,
             () = news => {}

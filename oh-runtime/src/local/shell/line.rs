@@ -9,10 +9,11 @@
 //!
 //! - The blocks send what they print to `/dev/null`: the traces of `set -x` and the output of
 //!   `DEBUG` and `ERR` traps that fire for our own commands.
-//! - `__oh_d` writes the mark to the terminal device and the report to the pipe; both are opened
-//!   by name, so that neither `exec >FILE` hides them nor a program inherits them. It switches
-//!   `set -x` and `set -v` off until the next command, takes back the prompts, and swallows lines
-//!   that were typed ahead and not read, which the shell would run as commands.
+//! - `__oh_d` writes the report to the pipe and then the mark to the terminal device, so that who
+//!   sees the mark finds the whole report there and has to wake up once. Both are opened by name,
+//!   so that neither `exec >FILE` hides them nor a program inherits them. It switches `set -x` and
+//!   `set -v` off until the next command, takes back the prompts, and swallows lines that were
+//!   typed ahead and not read, which the shell would run as commands.
 //! - `__oh_p` is the prompt hook: after an interrupt the shell drops the rest of the line.
 //! - The two are defined with the first command. A command that undoes them is found out when its
 //!   report does not come, and the line that then asks for it defines them anew.
@@ -137,12 +138,11 @@ impl Names {
                     r#"__oh_r() {{ return "$1"; }}; "#,
                     r#"__oh_d() {{ case ${{__oh_i-}} in '') return 0;; esac; "#,
                     r#"local REPLY o=$- n=0; \builtin set +xv; "#,
-                    r#"{{ \builtin printf '\e]7770;%s\a' "$__oh_i"; "#,
-                    r#"while (((n += 1) < 9999)) && \builtin read -t 0; "#,
-                    r#"do \builtin read -r -t 0.01; done <&1; }} "#,
-                    r#"1<>{terminal}; "#,
-                    r#"{{ \builtin printf '%s\0' "$__oh_i" "$__oh_s" "$o" "${{!-}}" "${{PWD-}}"; "#,
+                    r#"{{ {{ \builtin printf '%s\0' "$__oh_i" "$__oh_s" "$o" "${{!-}}" "${{PWD-}}"; "#,
                     r#"\builtin times; \builtin printf '\0%s\0' "$__oh_i"; }} >|{pipe}; "#,
+                    r#"while (((n += 1) < 9999)) && \builtin read -t 0; "#,
+                    r#"do \builtin read -r -t 0.01; done <&1; "#,
+                    r#"\builtin printf '\e]7770;%s\a' "$__oh_i"; }} 1<>{terminal}; "#,
                     r#"\builtin declare -g {prompts} "__oh_z=$__oh_i" '__oh_i='; }}; "#,
                     r#"__oh_p() {{ __oh_s=${{__oh_s:-$?}}; \__oh_d || :; }};"#,
                 ),
@@ -155,9 +155,9 @@ impl Names {
                     r#"__oh_r() {{ return "$1"; }}; "#,
                     r#"__oh_d() {{ case ${{__oh_i-}} in '') return 0;; esac; "#,
                     r#"__oh_o=$-; \set +xv; "#,
-                    r#"\printf '\033]7770;%s\007' "$__oh_i" >{terminal}; "#,
                     r#"{{ \printf '%s\0' "$__oh_i" "$__oh_s" "$__oh_o" "${{!-}}" "${{PWD-}}"; "#,
                     r#"\times; \printf '\0%s\0' "$__oh_i"; }} >|{pipe}; "#,
+                    r#"\printf '\033]7770;%s\007' "$__oh_i" >{terminal}; "#,
                     r#"PS1= PS2= __oh_z=$__oh_i __oh_i=; }};"#,
                 ),
                 terminal = terminal,

@@ -16,15 +16,12 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, SpecialCodeIndex, Termios};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::line::{Dialect, Line, Names};
 use crate::local::confine::Cgroup;
 use crate::local::process::{
     InputSource, Launch, LaunchIo, Launched, Leader, Pty, Stat, all_processes, launch, ticks_now,
 };
-use crate::local::sys;
 
 /// A running shell, its terminal, its report pipe and its private directory.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub(super) struct Shell {
     pub(super) terminal: Pty,
     /// Held open so that the shell's side never sees the end of it, and to empty its queue.
     slave: OwnedFd,
-    reports: AsyncFd<OwnedFd>,
+    reports: OwnedFd,
     names: Names,
     /// The flags that each command starts with.
     flags: Termios,
@@ -137,7 +134,7 @@ impl Shell {
             leader,
             terminal,
             slave,
-            reports: sys::watch(reports, Interest::READABLE)?,
+            reports,
             names,
             flags,
             directory,
@@ -226,18 +223,12 @@ impl Shell {
         Some(data)
     }
 
-    /// Waits until the report pipe may have something.
-    pub(super) async fn reported(&self) -> io::Result<()> {
-        self.reports.readable().await?.clear_ready();
-        Ok(())
-    }
-
     /// Takes what is in the report pipe; `None` if it is empty.
     pub(super) fn read_reports(&self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         loop {
             bytes.reserve(1024);
-            match rustix::io::read(self.reports.get_ref(), spare_capacity(&mut bytes)) {
+            match rustix::io::read(&self.reports, spare_capacity(&mut bytes)) {
                 Err(Errno::INTR) => {}
                 Ok(count) if count > 0 => {}
                 // We hold the other end as well, so there is no end.
