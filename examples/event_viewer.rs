@@ -9,14 +9,18 @@ use oh_events::{Cursor, EventStream, EventViewer, Query, SegmentStore};
 use oh_runtime::action::{MessageAction, RunAction};
 use oh_runtime::event::Event;
 use oh_runtime::observation::RunObservation;
-use oh_runtime::{EventBody, Exit, Result, SessionId, Source, escape_for_terminal};
+use oh_runtime::{EventBody, Exit, Observation, Result, SessionId, Source, escape_for_terminal};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [directory, session] => show_stored(directory, SessionId::new(session)?).await,
-        _ => follow_live().await,
+        [] => follow_live().await,
+        _ => {
+            println!("usage: event_viewer [DIRECTORY SESSION]");
+            Ok(())
+        }
     }
 }
 
@@ -66,7 +70,12 @@ fn show(event: &Event) {
         .cause
         .map_or_else(String::new, |cause| format!(" answers #{cause}"));
     let text = match &event.body {
-        EventBody::Action(action) => oh_runtime::codec::encode_action(action),
+        EventBody::Action(action) => {
+            message_of(event).unwrap_or_else(|| oh_runtime::codec::encode_action(action))
+        }
+        EventBody::Observation(Observation::AgentStateChanged(change)) => {
+            change.agent_state.clone()
+        }
         EventBody::Observation(observation) => observation.content().to_owned(),
         EventBody::Status(change) => change.status.to_string(),
         EventBody::Note(note) => note.text.clone(),
@@ -84,4 +93,11 @@ fn show(event: &Event) {
         event.source,
         event.body.kind()
     );
+}
+
+/// The sentence about an action that stands in its JSON.
+fn message_of(event: &Event) -> Option<String> {
+    let json = oh_runtime::codec::event_to_value(event);
+    let message = json.get("message")?.as_str()?;
+    (!message.is_empty()).then(|| message.to_owned())
 }

@@ -29,6 +29,8 @@ const MAX_STEPS: usize = 20;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
+    check_request(&task)?;
     let place = std::env::temp_dir().join(format!("oh-quickstart-{}", std::process::id()));
     std::fs::create_dir_all(place.join("workspace"))?;
 
@@ -49,8 +51,7 @@ async fn main() -> Result<()> {
     );
     let live = tokio::spawn(show_live(stream.clone()));
 
-    let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
-    let model = choose_model(&task, &runtime).await?;
+    let model = scripted_model(&runtime).await?;
     println!("task: {task}\nmodel: {}\n", model.id());
 
     stream.set_state(AgentTrigger::Loaded).await?;
@@ -64,7 +65,12 @@ async fn main() -> Result<()> {
     }
 
     println!("\nstate: {}", stream.state());
-    println!("event log: {}", place.join("log").display());
+    let log = place.join("log");
+    println!("event log: {}", log.display());
+    println!(
+        "  cargo run --example event_viewer -- {} quickstart",
+        log.display()
+    );
     println!("workspace: {}", place.join("workspace").display());
     stream.close().await?;
     executor.await??;
@@ -112,16 +118,12 @@ async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
             let id = stream.append_draft(draft).await?;
             let answer = stream.reply_to(id).await?;
             if let Some(observation) = answer.body.as_observation() {
-                let first_line = observation
-                    .content()
-                    .lines()
-                    .next()
-                    .unwrap_or("(no output)");
-                println!(
-                    "{} ({:.1?}): {first_line}",
-                    observation.kind(),
-                    start.elapsed()
-                );
+                let said = match observation {
+                    Observation::Run(run) => run.metadata.suffix.trim(),
+                    other => other.content().lines().next().unwrap_or_default(),
+                };
+                let took = start.elapsed();
+                println!("{} ({took:.1?}): {said}", observation.kind());
             }
         }
         if completion.tool_calls().next().is_none() {
@@ -156,8 +158,8 @@ async fn show_live(stream: EventStream) {
     }
 }
 
-/// A scripted model for the task of this example. Clients of real models are not there yet.
-async fn choose_model(task: &str, runtime: &LocalRuntime) -> Result<Box<dyn ChatModel>> {
+/// Clients of real models are not there yet, and the script knows one task.
+fn check_request(task: &str) -> Result<()> {
     let asked = ["OH_LLM_BASE_URL", "OH_LLM_MODEL", "OH_LLM_API_KEY"]
         .into_iter()
         .filter(|name| std::env::var_os(name).is_some())
@@ -172,9 +174,16 @@ async fn choose_model(task: &str, runtime: &LocalRuntime) -> Result<Box<dyn Chat
     }
     if task != TASK {
         return Err(
-            "the scripted model knows one task only; run the example without arguments".into(),
+            "the scripted model knows one task only: run the example without one, until a \
+                    client for real models is there"
+                .into(),
         );
     }
+    Ok(())
+}
+
+/// Plays the script in Python, or in sh where there is no Python.
+async fn scripted_model(runtime: &LocalRuntime) -> Result<Box<dyn ChatModel>> {
     let has_python = runtime.shell("command -v python3").await?.is_success();
     let name = if has_python {
         "squares_python.json"

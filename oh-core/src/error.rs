@@ -347,7 +347,22 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
+    /// The words and the causes, as a program prints them that returns the error from `main`; the
+    /// fields with `{:#?}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            write!(f, "{self} ({})", self.0.kind.code())?;
+            let mut cause = self.source();
+            while let Some(source) = cause {
+                let text = source.to_string();
+                // A detail often repeats what the system said.
+                if self.0.detail.as_deref() != Some(text.as_str()) {
+                    write!(f, ": {text}")?;
+                }
+                cause = source.source();
+            }
+            return Ok(());
+        }
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("operation", &self.0.operation)

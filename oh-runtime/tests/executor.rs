@@ -220,6 +220,8 @@ async fn a_quiet_command_can_be_waited_for_answered_and_interrupted() {
 
     let ended = run_of(host.observe(RunAction::new("C-c").is_input(true)).await);
     assert_eq!(ended.metadata.exit_code, 130);
+    let told_again = ended.content.contains("hello Ann");
+    assert!(!told_again, "nor after a silent look: {}", ended.content);
     assert_eq!(host.run("echo free again").await.content, "free again");
 
     let nothing = host.observe(RunAction::new("yes").is_input(true)).await;

@@ -436,7 +436,12 @@ impl Runtime for OutOfReach {
     async fn spawn(&self, _: Command, _: Follow) -> Result<Process> {
         let driver = Arc::new(Silent(Arc::default()));
         let events = Silent(self.1.clone());
-        Ok(Process::new(ProcessId::new("p"), events, driver))
+        Ok(Process::new(
+            ProcessId::new("p"),
+            Default::default(),
+            events,
+            driver,
+        ))
     }
     async fn read(&self, _: &SandboxPath, _: ReadOptions) -> Result<ReadOutput> {
         Err(Error::new(ErrorKind::Unavailable, "read"))

@@ -130,7 +130,7 @@ impl Dispatcher {
         match why {
             Pause::Quiet => format!(
                 "\n[The command has no new output after {} seconds.{waits} {ADVICE}]",
-                self.options.quiet.as_secs()
+                whole_or_decimal(self.options.quiet)
             ),
             Pause::Elapsed => {
                 let seconds = action.timeout.unwrap_or(self.options.wait).as_secs_f64();
@@ -143,8 +143,9 @@ impl Dispatcher {
 const ADVICE: &str = "It goes on running. Send an empty command to wait for more output, send text \
                       with is_input to answer it, or send C-c with is_input to interrupt it.";
 const PREVIOUS: &str = "[Below is the output of the previous command.]\n";
-const RESTARTED: &str = "\n[The shell ended with this command and was started again: directory and \
-                         exported settings are restored, functions and shell variables are lost.]";
+const RESTARTED: &str = "\n[The shell ended with this command. A next command gets a new shell: \
+                         directory and exported settings are kept, functions and shell variables \
+                         are lost.]";
 
 pub(super) fn previous_output(command: &str, look: &Look, said: &str) -> String {
     let end = look
@@ -183,4 +184,13 @@ fn flatten(bytes: &[u8]) -> String {
     let mut text = TerminalText::new();
     text.push(bytes);
     text.finish()
+}
+
+/// Seconds, as OpenHands writes its setting where it is a whole number.
+fn whole_or_decimal(time: std::time::Duration) -> String {
+    if time.subsec_nanos() == 0 {
+        time.as_secs().to_string()
+    } else {
+        time.as_secs_f64().to_string()
+    }
 }

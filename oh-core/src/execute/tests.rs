@@ -64,6 +64,7 @@ impl Fake {
         let driver = self.driver.clone();
         Ok(Process::new(
             ProcessId::new("p"),
+            Default::default(),
             Played(events.into()),
             driver,
         ))

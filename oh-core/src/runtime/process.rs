@@ -161,9 +161,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Joins an event stream and a driver. For those who write runtimes.
+    /// Joins an event stream and a driver. For those who write runtimes. `from` is where the
+    /// stream begins: [`Follow::from`](super::Follow::from) of the call.
     pub fn new(
         id: ProcessId,
+        from: Position,
         events: impl Stream<Item = Result<ProcessEvent>> + Send + 'static,
         driver: Arc<dyn ProcessDriver>,
     ) -> Self {
@@ -171,7 +173,7 @@ impl Process {
             id,
             events: Mutex::new(Box::pin(events)),
             control: ProcessControl { driver },
-            position: Position::default(),
+            position: from,
             exit: None,
         }
     }

@@ -56,7 +56,9 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a command that makes no sense (NUL bytes, a
     /// `cwd` in a session), [`NotFound`](crate::ErrorKind::NotFound) for a working directory that is not
     /// there, [`Conflict`](crate::ErrorKind::Conflict) with the running process for a busy session or a
-    /// reused key, [`Gone`](crate::ErrorKind::Gone) after [`close`](Self::close).
+    /// reused key, [`Gone`](crate::ErrorKind::Gone) after [`close`](Self::close),
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for what the descriptor does not name (keys,
+    /// sessions, piped input, terminals, limits).
     async fn spawn(&self, command: Command, follow: Follow) -> Result<Process>;
 
     /// Follows a process that runs or has ended, from any position.
@@ -65,7 +67,8 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// [`ProcessEvent::Gap`](super::ProcessEvent::Gap).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) for an id that is unknown or forgotten.
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an id that is unknown or forgotten,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a position beyond the output so far.
     async fn attach(&self, process: &ProcessId, follow: Follow) -> Result<Process> {
         let _ = follow;
         Err(Error::unsupported("attach").with_object(process.as_str()))

@@ -88,8 +88,9 @@ impl AgentState {
                 S::AwaitingUserInput,
             ),
             // From loading and paused: an approval that was open survives a restart and a pause.
+            // From awaiting input: what the agent still sends after a refusal is asked about too.
             Row::new(
-                &[S::Loading, S::Running, S::Paused],
+                &[S::Loading, S::Running, S::Paused, S::AwaitingUserInput],
                 T::AwaitConfirmation,
                 S::AwaitingUserConfirmation,
             ),

@@ -4,6 +4,28 @@
 //! policy, carries it out on a runtime, and appends one observation that names the action as its
 //! cause. It calls no model and never decides what comes next: that is the host's controller.
 //!
+//! # Approval
+//!
+//! Where the policy asks, the executor appends a question
+//! ([`ConfirmAction`](crate::action::ConfirmAction) of step
+//! [`Question`](crate::action::ConfirmStep::Question), which names the action and holds the words)
+//! and waits. A person answers with an event of
+//! [`Source::User`](crate::Source::User): the same kind, naming the same action, with step
+//! [`Approved`](crate::action::ConfirmStep::Approved) or
+//! [`Refused`](crate::action::ConfirmStep::Refused). An agent's own answer does not count.
+//!
+//! ```no_run
+//! # use oh_runtime::action::{ConfirmAction, ConfirmStep};
+//! # use oh_runtime::events::EventStream;
+//! # async fn answer(stream: &EventStream, action: oh_runtime::EventId) -> oh_runtime::Result<()> {
+//! let answer = ConfirmAction::new(action, ConfirmStep::Approved);
+//! stream.append(oh_runtime::Source::User, answer).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Example
+//!
 //! ```no_run
 //! use std::sync::Arc;
 //! use oh_events::{EventStream, MemoryStore};

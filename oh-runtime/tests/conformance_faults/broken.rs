@@ -120,6 +120,7 @@ impl Broken {
 
     fn wrap(&self, process: Process) -> Process {
         let (fault, id) = (self.fault, process.id().clone());
+        let from = process.position();
         let driver = Arc::new(BrokenDriver {
             inner: process.control(),
             fault,
@@ -129,7 +130,7 @@ impl Broken {
             .map(Some)
             .chain(futures::stream::once(async { None }))
             .flat_map(move |event| futures::stream::iter(spoil(fault, &mut held, event)));
-        Process::new(id, events, driver)
+        Process::new(id, from, events, driver)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Following again.
 
-use oh_core::{Capability, ErrorKind, Exit, Follow, Position, ProcessId};
+use std::time::Duration;
+
+use oh_core::{Capability, CaptureLimit, ErrorKind, Exit, Follow, Position, ProcessId};
 
 use crate::conformance::check::{Check, Family, check};
 use crate::conformance::concurrent::{Boxed, join_all};
@@ -14,6 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     check!(an_ended_process_is_replayed).needs(ATTACH),
     check!(a_running_process_is_replayed_and_followed).needs(ATTACH),
     check!(any_position_gives_the_rest).needs(ATTACH),
+    check!(a_silent_look_keeps_its_position).needs(ATTACH),
     check!(twenty_followers_see_the_same_bytes).needs(ATTACH),
     check!(a_follower_that_does_not_read_holds_nobody_up).needs(ATTACH),
     check!(input_through_an_attached_process_arrives)
@@ -56,6 +59,27 @@ async fn a_running_process_is_replayed_and_followed(trial: &Trial<'_>) -> Checke
     trial.open_gate("go").await?;
     second.expect_end(&Exit::Code(4)).await?;
     expect_bytes("stdout", &second.stdout, b"one\ntwo\n")
+}
+
+async fn a_silent_look_keeps_its_position(trial: &Trial<'_>) -> Checked {
+    trial.gate("go").await?;
+    let command = trial.script("echo one; read x <go; echo two")?;
+    let mut first = trial.follow(command, Follow::default()).await?;
+    first.until_stdout("one").await?;
+    let from = Position {
+        stdout: 4,
+        stderr: 0,
+    };
+    let look = Follow::default().from(from).until(Duration::from_millis(1));
+    let mut silent = trial.runtime().attach(first.id(), look).await?;
+    expect_eq("position before a look", &silent.position(), &from)?;
+    let output = silent.output(CaptureLimit::default()).await?;
+    expect_bytes("output of a silent look", &output.stdout.head, b"")?;
+    expect_eq("position after a silent look", &output.position, &from)?;
+    trial.open_gate("go").await?;
+    let mut last = attach(trial, first.id(), output.position).await?;
+    last.expect_end(&Exit::Code(0)).await?;
+    expect_bytes("stdout after a silent look", &last.stdout, b"two\n")
 }
 
 async fn any_position_gives_the_rest(trial: &Trial<'_>) -> Checked {

@@ -37,7 +37,12 @@ pub(crate) fn follow(process: &Arc<dyn Tracked>, follow: Follow) -> Result<Proce
         .recording()
         .follow(follow, probe)
         .map_err(|error| error.with_object(process.id().as_str()))?;
-    Ok(Process::new(process.id().clone(), events, driver))
+    Ok(Process::new(
+        process.id().clone(),
+        follow.from,
+        events,
+        driver,
+    ))
 }
 
 /// How much finished output is kept.
