@@ -18,7 +18,8 @@
 //! with named pipes; checks that need more (`bash`, `setsid`) are left out where it is missing.
 //! Each check works in a directory and in sessions of its own, so the suite can run on a runtime
 //! that is in use, and checks can run side by side. Nothing is measured: a check that hangs is
-//! ended by [`Options::guard`] and has failed.
+//! ended by [`Options::guard`] and has failed. Only a runtime that blocks its thread inside of a
+//! future cannot be ended: [`Options::on_check`] then shows which check was the last one.
 
 mod byte_stream;
 mod check;
