@@ -3,7 +3,6 @@
 mod builder;
 mod confine;
 pub(crate) mod file;
-#[allow(dead_code, unused_imports)]
 mod process;
 mod runtime;
 mod shell;

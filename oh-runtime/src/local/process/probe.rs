@@ -16,16 +16,6 @@ pub(crate) trait InputProbe: fmt::Debug + Send + Sync {
     fn waits_for_input(&self) -> WaitsForInput;
 }
 
-/// For what has no process of its own, or none that could be asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoProbe;
-
-impl InputProbe for NoProbe {
-    fn waits_for_input(&self) -> WaitsForInput {
-        WaitsForInput::Unknown
-    }
-}
-
 /// The descriptor that input comes through, as `/proc/PID/fd` of a reader shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum InputSource {

@@ -4,7 +4,8 @@ use std::path::Path;
 use oh_core::{Exit, PtySize, SpawnErrorKind};
 use tokio::io::Interest;
 
-use crate::local::process::{Launch, LaunchIo, LaunchStdin, Launched, launch};
+use crate::local::process::launch::LaunchStdin;
+use crate::local::process::{Launch, LaunchIo, Launched, launch};
 
 const NULL: LaunchIo = LaunchIo::Separate(LaunchStdin::Null);
 

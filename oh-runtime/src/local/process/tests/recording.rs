@@ -5,10 +5,13 @@ use bytes::Bytes;
 use futures::StreamExt;
 use oh_core::{
     ByteRange, ErrorKind, Exit, ExitReport, Follow, OutputStream, Position, ProcessEvent,
+    WaitsForInput,
 };
 use proptest::prelude::*;
 
-use crate::local::process::{NoProbe, Recording, SpoolSettings};
+use crate::local::process::follower::Follower;
+use crate::local::process::probe::InputProbe;
+use crate::local::process::{Recording, SpoolSettings};
 
 fn settings(limit_bytes: u64) -> SpoolSettings {
     SpoolSettings {
@@ -21,7 +24,17 @@ fn recording() -> Arc<Recording> {
     Recording::new(settings(1 << 30), Some(7))
 }
 
-fn follow(recording: &Arc<Recording>, follow: Follow) -> crate::local::process::Follower {
+/// For what has no process of its own, or none that could be asked.
+#[derive(Clone, Copy, Debug)]
+struct NoProbe;
+
+impl InputProbe for NoProbe {
+    fn waits_for_input(&self) -> WaitsForInput {
+        WaitsForInput::Unknown
+    }
+}
+
+fn follow(recording: &Arc<Recording>, follow: Follow) -> Follower {
     recording.follow(follow, Arc::new(NoProbe)).unwrap()
 }
 
