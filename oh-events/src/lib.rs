@@ -12,7 +12,7 @@ pub use filter::Filter;
 pub use store::blob::{BlobStore, BlobWriter};
 pub use store::{
     Damage, Direction, Durability, Encoded, EventLog, EventReader, EventStore, Holder, MemoryStore,
-    OpenReport, ReadRange, SegmentStore, Writer,
+    OpenReport, ReadRange, SegmentStore, Snapshot, Writer,
 };
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,

@@ -10,6 +10,7 @@ use super::blob::BlobStore;
 use super::encoded::Encoded;
 use super::read_range::ReadRange;
 use super::report::OpenReport;
+use super::snapshot::Snapshot;
 use super::writer::Writer;
 
 /// Keeps the logs of many sessions.
@@ -42,6 +43,41 @@ pub trait EventStore: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// Nothing is changed.
     async fn sessions(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>>;
+
+    /// Begins the session `to` with the events and blobs that `from` holds before the event `at`,
+    /// without copying what can be shared. `false` says that the store has no cheaper way than
+    /// reading and appending, and that nothing was done.
+    ///
+    /// `from` may have a writer. What is done to one of the sessions later does not change the
+    /// other.
+    ///
+    /// # Errors
+    /// [`NotFound`](oh_core::ErrorKind::NotFound) if there is no `from`,
+    /// [`AlreadyExists`](oh_core::ErrorKind::AlreadyExists) if there is a `to`,
+    /// [`InvalidInput`](oh_core::ErrorKind::InvalidInput) if `from` ends before `at`; the kinds of
+    /// the medium. After an error there is no `to`.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have created `to`, as a whole.
+    async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
+        let _ = (from, at, to);
+        Ok(false)
+    }
+
+    /// Removes a session: its events, blobs and snapshot. Readers that are open fail from now on
+    /// or end where they are.
+    ///
+    /// # Errors
+    /// [`NotFound`](oh_core::ErrorKind::NotFound) if there is none,
+    /// [`Conflict`](oh_core::ErrorKind::Conflict) if a writer holds it,
+    /// [`Unsupported`](oh_core::ErrorKind::Unsupported) where a store cannot remove; the kinds of
+    /// the medium, after which calling again is safe.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have removed a part; calling again is safe.
+    async fn remove(&self, session: &SessionId) -> Result<()> {
+        Err(Error::unsupported("remove session").with_object(session.as_str()))
+    }
 }
 
 /// The log of one session, held by its one writer. Dropping it releases it.
@@ -91,6 +127,22 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     /// A dropped call may have written to disk.
     async fn sync(&self) -> Result<EventId>;
 
+    /// Keeps a snapshot in place of the former one; a store that has no place for it drops it.
+    /// It is a cache: losing it costs time at the next opening, never events.
+    ///
+    /// It may run while events are appended. A store that retains only a part of a log drops
+    /// events here at the earliest, and none at or after [`Snapshot::next`].
+    ///
+    /// # Errors
+    /// The kinds of the medium; the former snapshot is then kept or lost, never torn.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have replaced the snapshot.
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
+        let _ = snapshot;
+        Ok(())
+    }
+
     /// Syncs and releases the log. Readers stay valid.
     ///
     /// # Errors
@@ -122,6 +174,18 @@ pub trait EventReader: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// Nothing is changed.
     async fn read(&self, range: ReadRange) -> Result<Vec<Encoded>>;
+
+    /// The snapshot that was kept last, or `None`. Whether it fits the log is for the caller to
+    /// check.
+    ///
+    /// # Errors
+    /// The kinds of the medium.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        Ok(None)
+    }
 
     /// Waits until the log holds the event `known` and returns the next id; this is how a reader
     /// follows a writer of another process.
@@ -160,6 +224,14 @@ macro_rules! delegate_store {
                 limit: usize,
             ) -> Result<Vec<SessionId>> {
                 (**self).sessions(after, limit).await
+            }
+
+            async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
+                (**self).fork(from, at, to).await
+            }
+
+            async fn remove(&self, session: &SessionId) -> Result<()> {
+                (**self).remove(session).await
             }
         }
     )+};

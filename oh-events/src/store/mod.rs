@@ -13,6 +13,7 @@ mod memory;
 mod read_range;
 mod report;
 mod segment;
+mod snapshot;
 mod writer;
 
 pub use damage::Damage;
@@ -23,4 +24,5 @@ pub use memory::MemoryStore;
 pub use read_range::{Direction, ReadRange};
 pub use report::OpenReport;
 pub use segment::SegmentStore;
+pub use snapshot::Snapshot;
 pub use writer::{Durability, Writer};
