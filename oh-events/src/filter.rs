@@ -1,6 +1,6 @@
 //! Which events a reader wants.
 
-use oh_core::{Event, EventBody, EventId, Source};
+use oh_core::{Event, EventBody, EventId, Source, Timestamp};
 
 /// Which events a reader wants; all that is set must hold.
 ///
@@ -18,6 +18,9 @@ pub struct Filter {
     without_kinds: Vec<String>,
     sources: Vec<Source>,
     cause: Option<EventId>,
+    /// Microseconds of the first instant that is wanted, and of the first one after.
+    since: Option<i64>,
+    until: Option<i64>,
     text: Option<String>,
     visible: bool,
 }
@@ -76,6 +79,23 @@ impl Filter {
         self
     }
 
+    /// Wants events of this instant or later. Events whose timestamp cannot be read are not wanted,
+    /// and none is if this one cannot be read. Texts without a zone are taken as UTC, as
+    /// [`Timestamp::micros`] does.
+    #[must_use]
+    pub fn since(mut self, time: &Timestamp) -> Self {
+        self.since = Some(time.micros().unwrap_or(i64::MAX));
+        self
+    }
+
+    /// Wants events from before this instant, under the same conditions as
+    /// [`since`](Self::since).
+    #[must_use]
+    pub fn until(mut self, time: &Timestamp) -> Self {
+        self.until = Some(time.micros().unwrap_or(i64::MIN));
+        self
+    }
+
     /// Wants events one of whose texts contains this, in any case of letters.
     #[must_use]
     pub fn text(mut self, text: impl AsRef<str>) -> Self {
@@ -104,10 +124,21 @@ impl Filter {
             && (self.sources.is_empty() || self.sources.contains(&event.source))
             && self.cause.is_none_or(|cause| event.cause == Some(cause))
             && !(self.visible && event.hidden)
+            && self.is_in_time(event)
             && self
                 .text
                 .as_deref()
                 .is_none_or(|text| contains(event, text))
+    }
+
+    fn is_in_time(&self, event: &Event) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        event.time.micros().is_some_and(|time| {
+            self.since.is_none_or(|since| time >= since)
+                && self.until.is_none_or(|until| time < until)
+        })
     }
 }
 

@@ -16,6 +16,6 @@ pub use store::{
 };
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,
-    EventViewer, Events, Live, OutputMasker, OutputSink, Query, SinkOutput, SinkResult,
-    StateChange, Subscription,
+    EventViewer, Events, Feed, Live, LossySubscription, OutputMasker, OutputSink, Query, Resume,
+    SinkOutput, SinkResult, StateChange, Subscription,
 };

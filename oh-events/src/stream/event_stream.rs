@@ -17,6 +17,7 @@ use super::builder::EventStreamBuilder;
 use super::claim::Claim;
 use super::delta::{Delta, DeltaHub, DeltaSubscription};
 use super::events::Events;
+use super::lossy::LossySubscription;
 use super::query::Query;
 use super::secrets::OutputMasker;
 use super::sink::OutputSink;
@@ -136,6 +137,12 @@ impl EventStream {
         Subscription::live(&self.core.hub, from)
     }
 
+    /// Follows the log from a place without ever reading the store: what has left memory is
+    /// missed, and a record says so.
+    pub fn subscribe_lossy(&self, from: Cursor) -> LossySubscription {
+        LossySubscription::new(&self.core.hub, from)
+    }
+
     /// Reads what was published, page by page.
     pub fn events(&self, query: Query) -> Events {
         Events::new(Arc::clone(&self.core.hub.reader), query, self.next())
@@ -214,7 +221,7 @@ impl EventStream {
             limit,
             Arc::clone(&self.deltas.0),
             self.blobs(),
-            || self.output_masker(),
+            Arc::clone(&self.core.secrets),
         )
     }
 

@@ -39,9 +39,11 @@ pub(super) struct Agent {
 /// What there is for a follower.
 pub(super) enum Taken {
     Events(Vec<Arc<Event>>),
-    /// They left memory; the store has them, up to and without this id.
+    /// They left memory; the store has them, up to and without the id `to`.
     InStore {
         to: u64,
+        /// The newest event in memory, or the next one if there is none.
+        newest: u64,
     },
     /// Nothing yet; the follower is woken.
     Wait,
@@ -125,7 +127,8 @@ impl Hub {
         let mut state = self.lock();
         let (first, next) = (state.ring.first(), state.ring.next());
         if wanted < first {
-            return Taken::InStore { to: first };
+            let newest = first.max(next - 1);
+            return Taken::InStore { to: first, newest };
         }
         if wanted < next {
             return Taken::Events(state.ring.from(wanted).take(TAKE).cloned().collect());

@@ -6,7 +6,12 @@ mod claim;
 mod delta;
 mod event_stream;
 mod events;
+#[cfg(test)]
+mod filter_tests;
 mod hub;
+mod lossy;
+#[cfg(test)]
+mod lossy_tests;
 #[cfg(test)]
 mod order_tests;
 mod page;
@@ -14,6 +19,8 @@ mod query;
 mod ring;
 mod secrets;
 mod sink;
+#[cfg(test)]
+mod sink_tests;
 #[cfg(test)]
 mod slow_store_tests;
 mod state;
@@ -28,6 +35,7 @@ pub use claim::Claim;
 pub use delta::{Delta, DeltaChannel, DeltaSubscription, Live};
 pub use event_stream::EventStream;
 pub use events::Events;
+pub use lossy::{Feed, LossySubscription, Resume};
 pub use query::Query;
 pub use secrets::OutputMasker;
 pub use sink::{OutputSink, SinkOutput, SinkResult};

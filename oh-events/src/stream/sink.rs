@@ -10,7 +10,7 @@ use oh_core::{BlobRef, Capture, CaptureLimit, Captured, Error, EventId, Gap, Out
 use crate::store::blob::{BlobStore, BlobWriter};
 
 use super::delta::{Delta, DeltaHub};
-use super::secrets::OutputMasker;
+use super::secrets::{OutputMasker, Secrets};
 
 /// Bytes that are gathered before they are handed to a blob.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -23,6 +23,8 @@ const PIECE_BYTES: usize = 256 * 1024;
 #[must_use = "the output is lost without `finish`"]
 pub struct OutputSink {
     cause: EventId,
+    limit: CaptureLimit,
+    secrets: Arc<Secrets>,
     deltas: Arc<DeltaHub>,
     blobs: Option<Arc<dyn BlobStore>>,
     stdout: Side,
@@ -38,6 +40,8 @@ struct Side {
     captured_bytes: u64,
     /// Masked bytes so far.
     at: u64,
+    /// Masked bytes of the commands before.
+    before: u64,
     /// Masked bytes that are not in the blob yet.
     pending: BytesMut,
     blob: Blob,
@@ -79,14 +83,17 @@ impl OutputSink {
         limit: CaptureLimit,
         deltas: Arc<DeltaHub>,
         blobs: Option<Arc<dyn BlobStore>>,
-        masker: impl Fn() -> OutputMasker,
+        secrets: Arc<Secrets>,
     ) -> Self {
+        let side = |stream| Side::new(stream, OutputMasker::new(&secrets), limit, 0);
         Self {
             cause,
+            limit,
             deltas,
             blobs,
-            stdout: Side::new(OutputStream::Stdout, masker(), limit),
-            stderr: Side::new(OutputStream::Stderr, masker(), limit),
+            stdout: side(OutputStream::Stdout),
+            stderr: side(OutputStream::Stderr),
+            secrets,
         }
     }
 
@@ -123,20 +130,37 @@ impl OutputSink {
         });
     }
 
-    /// Ends both streams. At a cut (a command that was ended, or that goes on), the beginning of
+    /// Ends both streams. What is not finished when the sink is dropped leaves no blob. At a cut (a command that was ended, or that goes on), the beginning of
     /// a secret is hidden too.
     ///
     /// # Cancel safety
-    /// A dropped call leaves an unnamed blob.
+    /// A dropped call leaves no blob that was not named.
     pub async fn finish(mut self, end: Edge) -> SinkResult {
+        self.finish_command(end).await
+    }
+
+    /// Ends the output of one command and goes on with that of another one which the same action
+    /// looks at. Head, tail and blob begin anew; the positions of live fragments go on.
+    ///
+    /// # Cancel safety
+    /// As for [`finish`](Self::finish); what was pushed before can be missing.
+    pub async fn finish_command(&mut self, end: Edge) -> SinkResult {
         for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             let rest = self.side(stream).masker.finish(end);
             self.take(stream, rest).await;
         }
         SinkResult {
-            stdout: self.stdout.finish().await,
-            stderr: self.stderr.finish().await,
+            stdout: self.begin_anew(OutputStream::Stdout).finish().await,
+            stderr: self.begin_anew(OutputStream::Stderr).finish().await,
         }
+    }
+
+    /// Puts a fresh side in the place of one, and gives that out.
+    fn begin_anew(&mut self, stream: OutputStream) -> Side {
+        let (masker, limit) = (OutputMasker::new(&self.secrets), self.limit);
+        let side = self.side(stream);
+        let before = side.before + side.at;
+        std::mem::replace(side, Side::new(stream, masker, limit, before))
     }
 
     fn side(&mut self, stream: OutputStream) -> &mut Side {
@@ -153,7 +177,8 @@ impl OutputSink {
         let blobs = self.blobs.clone();
         let (cause, deltas) = (self.cause, Arc::clone(&self.deltas));
         let side = self.side(stream);
-        deltas.publish(Delta::new(cause, stream, side.at, masked.clone()));
+        let at = side.before + side.at;
+        deltas.publish(Delta::new(cause, stream, at, masked.clone()));
         side.capture.push(&masked);
         side.at += masked.len() as u64;
         side.keep(masked, blobs.as_deref()).await;
@@ -161,13 +186,14 @@ impl OutputSink {
 }
 
 impl Side {
-    fn new(stream: OutputStream, masker: OutputMasker, limit: CaptureLimit) -> Self {
+    fn new(stream: OutputStream, masker: OutputMasker, limit: CaptureLimit, before: u64) -> Self {
         Self {
             stream,
             masker,
             capture: Capture::new(limit),
             captured_bytes: (limit.head_bytes as u64).saturating_add(limit.tail_bytes as u64),
             at: 0,
+            before,
             pending: BytesMut::new(),
             blob: Blob::NotNeeded,
         }

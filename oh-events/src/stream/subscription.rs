@@ -27,18 +27,33 @@ pub enum Cursor {
     Live,
 }
 
+impl Cursor {
+    /// The first id, where `next` is published next.
+    pub(super) fn first(self, next: u64) -> u64 {
+        match self {
+            Self::Start => 0,
+            Self::From(id) => id.0,
+            Self::Live => next,
+        }
+    }
+}
+
 /// Events in the order of their ids, those of the past first, without gap or duplicate.
 ///
-/// It ends after the last event of a stream that was closed or whose last handle was dropped. An
-/// error does not end it: after [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the
-/// [`Damage`], after any other it tries the same place again.
+/// It ends after the last event of a stream that was closed or whose last handle was dropped, or
+/// where [`to`](Self::to) says. An error does not end it: after
+/// [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the [`Damage`], after any other it
+/// tries the same place again.
 ///
 /// One that is not read holds up no one and takes no memory; it reads from the store what has left
-/// memory meanwhile.
+/// memory meanwhile. One that would rather skip that is a
+/// [`LossySubscription`](crate::LossySubscription).
 #[must_use = "a subscription yields events when it is polled"]
 pub struct Subscription {
     place: Place,
     next: u64,
+    /// First id that it does not come to.
+    to: u64,
     ready: VecDeque<Arc<Event>>,
     /// A page that is being read, and the end of its range.
     reading: Option<(Reading, u64)>,
@@ -67,11 +82,8 @@ impl Subscription {
     fn new(place: Place, cursor: Cursor, next: u64) -> Self {
         Self {
             place,
-            next: match cursor {
-                Cursor::Start => 0,
-                Cursor::From(id) => id.0,
-                Cursor::Live => next,
-            },
+            next: cursor.first(next),
+            to: u64::MAX,
             ready: VecDeque::new(),
             reading: None,
             filter: Filter::default(),
@@ -81,6 +93,13 @@ impl Subscription {
     /// Yields only these events from now on.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Ends the subscription before this id, without waiting for the event.
+    pub fn to(mut self, to: EventId) -> Self {
+        self.to = to.0;
+        self.ready.retain(|event| event.id < to);
         self
     }
 
@@ -143,19 +162,25 @@ impl Stream for Subscription {
                 }
                 continue;
             }
+            if this.next >= this.to {
+                return Poll::Ready(None);
+            }
             let from = EventId(this.next);
             match &this.place {
                 Place::View(reader) => {
-                    let range = ReadRange::new(from, EventId(u64::MAX));
+                    let range = ReadRange::new(from, EventId(this.to));
                     let reading = page::follow(Arc::clone(reader), range);
                     this.reading = Some((reading, range.to.0));
                 }
                 Place::Live { hub, key } => match hub.take(*key, this.next, context) {
                     Taken::Events(events) => {
                         this.next += events.len() as u64;
-                        this.ready.extend(events);
+                        let to = EventId(this.to);
+                        this.ready
+                            .extend(events.into_iter().filter(|event| event.id < to));
                     }
-                    Taken::InStore { to } => {
+                    Taken::InStore { to, .. } => {
+                        let to = to.min(this.to);
                         let range = ReadRange::new(from, EventId(to));
                         this.reading = Some((page::read(Arc::clone(&hub.reader), range), to));
                     }

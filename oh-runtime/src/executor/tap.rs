@@ -9,14 +9,13 @@ use oh_core::secret::Edge;
 use oh_core::{CaptureLimit, Error, EventId, Gap, OutputStream};
 use oh_events::{EventStream, OutputSink};
 
-/// Hands the output to a sink of the stream, a fresh one after each end: an action can look at
-/// more than one command (what is left of the previous one, and its own).
+/// Hands the output to a sink of the stream. An action can look at more than one command: what is
+/// left of the previous one, and its own.
 #[derive(Debug)]
 pub(super) struct StreamTap {
     stream: EventStream,
     action: EventId,
-    limit: CaptureLimit,
-    sink: Option<OutputSink>,
+    sink: OutputSink,
 }
 
 impl StreamTap {
@@ -25,41 +24,27 @@ impl StreamTap {
         Self {
             stream,
             action,
-            limit,
-            sink: Some(sink),
+            sink,
         }
-    }
-
-    fn fresh(&self) -> OutputSink {
-        self.stream.output_sink(self.action, self.limit)
     }
 }
 
 #[async_trait]
 impl OutputTap for StreamTap {
     fn resume(&mut self) {
-        if let Some(sink) = &mut self.sink {
-            sink.resume();
-        }
+        self.sink.resume();
     }
 
     async fn push(&mut self, stream: OutputStream, data: Bytes) {
-        if let Some(sink) = &mut self.sink {
-            sink.push(stream, data).await;
-        }
+        self.sink.push(stream, data).await;
     }
 
     async fn gap(&mut self, gap: Gap) {
-        if let Some(sink) = &mut self.sink {
-            sink.gap(gap).await;
-        }
+        self.sink.gap(gap).await;
     }
 
     async fn finish(&mut self, end: Edge) -> TapOutput {
-        let Some(sink) = self.sink.replace(self.fresh()) else {
-            return TapOutput::default();
-        };
-        let kept = sink.finish(end).await;
+        let kept = self.sink.finish_command(end).await;
         for error in [&kept.stdout.blob_error, &kept.stderr.blob_error]
             .into_iter()
             .flatten()

@@ -35,7 +35,8 @@ pub trait BlobStore: fmt::Debug + Send + Sync {
     async fn read(&self, id: &str, range: ByteRange) -> Result<Bytes>;
 }
 
-/// Writes one blob from its start to its end.
+/// Writes one blob from its start to its end. Dropped before [`finish`](Self::finish) has named
+/// the blob, it takes the blob back, and the room that it used.
 #[async_trait]
 pub trait BlobWriter: fmt::Debug + Send {
     /// Id of the blob.
@@ -57,6 +58,6 @@ pub trait BlobWriter: fmt::Debug + Send {
     /// The kinds of the medium.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the bytes that were written; calling again is safe.
+    /// Calling again is safe.
     async fn finish(&mut self) -> Result<BlobRef>;
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -92,7 +92,9 @@ impl BlobStore for FileBlobStore {
         Ok(Box::new(FileBlob {
             id: blob.id.clone(),
             blob: Arc::new(Mutex::new(blob)),
+            directory: self.0.directory.clone(),
             running: None,
+            named: false,
         }))
     }
 
@@ -189,7 +191,10 @@ impl Inner {
 struct FileBlob {
     id: String,
     blob: Arc<Mutex<OpenBlob>>,
+    directory: PathBuf,
     running: Option<JoinHandle<Result<()>>>,
+    /// Someone knows the blob by its reference.
+    named: bool,
 }
 
 impl FileBlob {
@@ -200,6 +205,20 @@ impl FileBlob {
             return result.unwrap_or_else(|error| Err(blocking::lost("write blob", error)));
         }
         Ok(())
+    }
+}
+
+impl Drop for FileBlob {
+    fn drop(&mut self) {
+        if self.named {
+            return;
+        }
+        let (blob, path) = (Arc::clone(&self.blob), self.directory.join(&self.id));
+        let take_back = move || lock(&blob).take_back(&path);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(take_back)),
+            Err(_) => take_back(),
+        }
     }
 }
 
@@ -229,7 +248,9 @@ impl BlobWriter for FileBlob {
     async fn finish(&mut self) -> Result<BlobRef> {
         self.settle().await?;
         let blob = Arc::clone(&self.blob);
-        blocking::run("finish blob", move || lock(&blob).finish()).await
+        let finished = blocking::run("finish blob", move || lock(&blob).finish()).await?;
+        self.named = true;
+        Ok(finished)
     }
 }
 
@@ -259,7 +280,7 @@ impl OpenBlob {
         let taken = data.get(..granted).unwrap_or_default();
         if let Err(error) = self.file.write_all(taken) {
             self.dropped = true;
-            self.room.give_back(taken.len());
+            self.room.give_back(taken.len() as u64);
             // What was written of the piece must not count, as its length is not known here.
             let _ = self.file.set_len(self.len);
             return Err(Error::io("write blob", error).with_object(self.id.as_str()));
@@ -267,6 +288,15 @@ impl OpenBlob {
         self.hash.update(taken);
         self.len += taken.len() as u64;
         Ok(())
+    }
+
+    /// Removes the file. A write that comes late adds nothing to it.
+    fn take_back(&mut self, path: &Path) {
+        self.dropped = true;
+        match std::fs::remove_file(path) {
+            Ok(()) => self.room.give_back(std::mem::take(&mut self.len)),
+            Err(error) => tracing::debug!(%error, "a blob that no one refers to was left"),
+        }
     }
 
     fn finish(&mut self) -> Result<BlobRef> {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -19,6 +20,7 @@ pub struct MemoryBlobStore(Arc<Inner>);
 
 struct Inner {
     room: Room,
+    count: AtomicU64,
     blobs: Mutex<HashMap<String, BytesMut>>,
 }
 
@@ -30,8 +32,15 @@ impl MemoryBlobStore {
     pub fn new(limit_bytes: u64) -> Self {
         Self(Arc::new(Inner {
             room: Room::new(limit_bytes, 0),
+            count: AtomicU64::new(0),
             blobs: Mutex::default(),
         }))
+    }
+}
+
+impl MemoryBlobStore {
+    fn blobs(&self) -> MutexGuard<'_, HashMap<String, BytesMut>> {
+        self.0.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,20 +61,21 @@ impl fmt::Debug for MemoryBlobStore {
 #[async_trait]
 impl BlobStore for MemoryBlobStore {
     async fn create(&self) -> Result<Box<dyn BlobWriter>> {
-        let mut blobs = self.0.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = format!("memory-{}", blobs.len());
-        blobs.insert(id.clone(), BytesMut::new());
+        let count = self.0.count.fetch_add(1, Ordering::Relaxed);
+        let id = format!("memory-{count}");
+        self.blobs().insert(id.clone(), BytesMut::new());
         Ok(Box::new(MemoryBlob {
             store: self.clone(),
             id,
             len: 0,
             dropped: false,
+            named: false,
             hash: hmac_sha256::Hash::new(),
         }))
     }
 
     async fn read(&self, id: &str, range: ByteRange) -> Result<Bytes> {
-        let blobs = self.0.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let blobs = self.blobs();
         let blob = blobs
             .get(id)
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "read blob").with_object(id))?;
@@ -95,7 +105,16 @@ struct MemoryBlob {
     id: String,
     len: u64,
     dropped: bool,
+    named: bool,
     hash: hmac_sha256::Hash,
+}
+
+impl Drop for MemoryBlob {
+    fn drop(&mut self) {
+        if !self.named && self.store.blobs().remove(&self.id).is_some() {
+            self.store.0.room.give_back(self.len);
+        }
+    }
 }
 
 impl fmt::Debug for MemoryBlob {
@@ -124,19 +143,14 @@ impl BlobWriter for MemoryBlob {
         let taken = data.get(..granted).unwrap_or_default();
         self.hash.update(taken);
         self.len += taken.len() as u64;
-        let mut blobs = self
-            .store
-            .0
-            .blobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(blob) = blobs.get_mut(&self.id) {
+        if let Some(blob) = self.store.blobs().get_mut(&self.id) {
             blob.extend_from_slice(taken);
         }
         Ok(())
     }
 
     async fn finish(&mut self) -> Result<BlobRef> {
+        self.named = true;
         let sha256 = hex::lower(&self.hash.finalize());
         let blob = BlobRef::new(self.id.clone(), self.len, sha256);
         Ok(if self.dropped {

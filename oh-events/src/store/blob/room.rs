@@ -30,7 +30,7 @@ impl Room {
         granted
     }
 
-    pub(super) fn give_back(&self, bytes: usize) {
-        self.used_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
