@@ -9,6 +9,7 @@ mod damage;
 mod encoded;
 mod event_store;
 mod holder;
+mod line;
 mod memory;
 mod read_range;
 mod report;

@@ -15,7 +15,6 @@ mod checkpoint;
 mod directory;
 mod files;
 mod holder_file;
-mod line;
 mod log;
 mod medium;
 mod opened;
@@ -27,5 +26,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod view;
+
+use super::line;
 
 pub use store::SegmentStore;

@@ -1,11 +1,11 @@
-//! One line of a segment.
+//! One line of a log: `<crc32 8 hex> <length 8 hex> {json}\n`.
 
 /// Length of `<crc32 8 hex> <length 8 hex> `.
-pub(super) const HEADER_BYTES: usize = 18;
+pub(in crate::store) const HEADER_BYTES: usize = 18;
 
 /// What stands at a place of a segment.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parsed<'a> {
+pub(in crate::store) enum Parsed<'a> {
     /// A whole line.
     Line { json: &'a [u8], size: usize },
     /// The beginning of a line that goes on after the bytes at hand: it needs this many in all.
@@ -15,7 +15,7 @@ pub(super) enum Parsed<'a> {
 }
 
 /// Appends a line.
-pub(super) fn write(out: &mut Vec<u8>, json: &[u8]) {
+pub(in crate::store) fn write(out: &mut Vec<u8>, json: &[u8]) {
     let crc = crc32fast::hash(json);
     // Lengths are checked by `Encoded`.
     let len = u32::try_from(json.len()).unwrap_or(u32::MAX);
@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut Vec<u8>, json: &[u8]) {
 }
 
 /// Reads the line that the bytes begin with.
-pub(super) fn parse(bytes: &[u8], max_json_bytes: usize) -> Parsed<'_> {
+pub(in crate::store) fn parse(bytes: &[u8], max_json_bytes: usize) -> Parsed<'_> {
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
         return if could_be_header(bytes) {
             Parsed::Incomplete { size: HEADER_BYTES }
@@ -69,7 +69,7 @@ fn could_be_header(bytes: &[u8]) -> bool {
     })
 }
 
-pub(super) fn push_hex(out: &mut Vec<u8>, number: u32) {
+pub(in crate::store) fn push_hex(out: &mut Vec<u8>, number: u32) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for shift in (0..8).rev() {
         let digit = (number >> (shift * 4)) & 15;
@@ -78,7 +78,7 @@ pub(super) fn push_hex(out: &mut Vec<u8>, number: u32) {
 }
 
 /// Reads eight lower-case digits.
-pub(super) fn hex(digits: &[u8]) -> Option<u32> {
+pub(in crate::store) fn hex(digits: &[u8]) -> Option<u32> {
     if digits.len() != 8 {
         return None;
     }
