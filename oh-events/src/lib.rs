@@ -3,6 +3,8 @@
 
 mod blocking;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod filter;
 mod hex;
 pub mod store;
