@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod attendance;
 mod blocking;
+pub mod budget;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -9,7 +11,9 @@ mod filter;
 mod hex;
 pub mod store;
 mod stream;
+pub mod stuck;
 
+pub use attendance::Attendance;
 pub use filter::Filter;
 pub use store::blob::{BlobStore, BlobWriter};
 pub use store::{
