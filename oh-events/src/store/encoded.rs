@@ -52,8 +52,13 @@ impl Encoded {
         &self.json
     }
 
-    /// The id that a JSON text holds under the key `id`.
+    /// The id that a JSON text holds under the key `id`. The largest number is none, so that there
+    /// is always an id after the last event.
     pub(crate) fn id_in(json: &[u8]) -> Option<EventId> {
+        Self::number_in(json).filter(|id| id.0 < u64::MAX)
+    }
+
+    fn number_in(json: &[u8]) -> Option<EventId> {
         #[derive(Deserialize)]
         struct OnlyId {
             id: EventId,

@@ -209,7 +209,7 @@ impl Core {
     async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
         let first = EventId(self.hub.next());
         let mut encoded = Vec::with_capacity(batch.len());
-        for (pending, id) in batch.iter().zip(first.0..) {
+        for (pending, id) in batch.iter().zip(first.0..=u64::MAX) {
             encoded.push(Encoded::new(
                 EventId(id),
                 with_id(EventId(id), &pending.json),
@@ -229,7 +229,7 @@ impl Core {
         }
         let mut answers = Vec::with_capacity(batch.len());
         let mut events = Vec::with_capacity(batch.len());
-        for (mut pending, id) in batch.into_iter().zip(first.0..) {
+        for (mut pending, id) in batch.into_iter().zip(first.0..=u64::MAX) {
             // No one else has it yet, so that nothing is copied.
             Arc::make_mut(&mut pending.event).id = EventId(id);
             events.push((pending.event, pending.json.len()));

@@ -264,6 +264,10 @@ fn walk_segment(
                             return Ok(ControlFlow::Break(()));
                         }
                         id = end;
+                        if id >= to {
+                            // It stands behind the end of its segment, or of the range.
+                            break;
+                        }
                     }
                     damaged_at = None;
                     if id >= from && id < to {

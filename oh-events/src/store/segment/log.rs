@@ -111,6 +111,12 @@ impl SegmentLog {
                 ),
             ));
         }
+        if state.next.checked_add(batch.len() as u64).is_none() {
+            return Err(self.error(
+                ErrorKind::TooLarge,
+                "the log holds an event with the last id",
+            ));
+        }
         for (at, event) in batch.iter().enumerate() {
             if event.id().0 != state.next + at as u64 {
                 return Err(self.error(
