@@ -12,7 +12,7 @@ use oh_events::{Durability, EventStore, MemoryStore, SegmentStore};
 use tempfile::TempDir;
 
 /// Room for the blobs of a session that a check can fill.
-const BLOB_BYTES: u64 = 1_000_000;
+const BLOB_BYTES: u64 = 1024 * 1024;
 
 async fn run(harness: &dyn StoreHarness, options: Options) -> Report {
     // Shown by `cargo test -- --nocapture`, and when the test hangs.

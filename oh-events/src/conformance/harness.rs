@@ -36,7 +36,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     async fn open(&self) -> Result<Arc<dyn EventStore>>;
 
     /// How many bytes the blobs of a session may take, if that is little enough for a check to
-    /// write it full. Without it the checks of that limit are unsupported.
+    /// write it full; at least 1 MiB, which the other checks need. Without it the checks of that
+    /// limit are unsupported.
     fn blob_bytes(&self) -> Option<u64> {
         None
     }

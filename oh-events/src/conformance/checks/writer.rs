@@ -109,11 +109,14 @@ async fn of_many_that_open_at_once_one_gets_the_log(trial: &Trial) -> Checked {
 
 async fn a_closed_log_is_free_at_once(trial: &Trial) -> Checked {
     let id = session("free")?;
-    trial.filled(&id, 1).await?.close().await?;
+    // Kept alive, so that it is closing and not dropping that frees it.
+    let first = trial.filled(&id, 1).await?;
+    first.close().await?;
     let other = trial.other().await?;
-    trial.open_in(&other, &id).await?.close().await?;
-    let log = trial.open(&id).await?;
-    expect_eq("the next id", log.next(), EventId(1))
+    let second = trial.open_in(&other, &id).await?;
+    second.close().await?;
+    let third = trial.open(&id).await?;
+    expect_eq("the next id", third.next(), EventId(1))
 }
 
 async fn a_dropped_log_becomes_free(trial: &Trial) -> Checked {
