@@ -8,6 +8,7 @@ mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod filter;
+mod fold;
 mod hex;
 pub mod store;
 mod stream;
@@ -15,6 +16,7 @@ pub mod stuck;
 
 pub use attendance::Attendance;
 pub use filter::Filter;
+pub use fold::{Approval, Counts, IrregularStep, Recorded, SessionState, Statistics, Usage};
 pub use store::blob::{BlobStore, BlobWriter};
 pub use store::{
     Damage, Direction, Durability, Encoded, EventLog, EventReader, EventStore, Holder, MemoryStore,
@@ -23,5 +25,5 @@ pub use store::{
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,
     EventViewer, Events, Feed, Live, LossySubscription, OutputMasker, OutputSink, Query, Resume,
-    SinkOutput, SinkResult, StateChange, Subscription,
+    RuntimeChange, SinkOutput, SinkResult, StateChange, Subscription,
 };

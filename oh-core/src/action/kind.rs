@@ -79,6 +79,15 @@ impl Action {
         self.timeout_field().is_some()
     }
 
+    /// True for the kinds that end with exactly one observation: those that go to a runtime,
+    /// thoughts and the task list.
+    ///
+    /// Of other kinds some are answered too (recall by a memory, delegation by another agent), as
+    /// often as their peers like.
+    pub fn expects_observation(&self) -> bool {
+        self.is_runnable() || matches!(self, Self::Think(_) | Self::TaskTracking(_))
+    }
+
     /// The author's reason, where the kind has one.
     pub fn thought(&self) -> Option<&str> {
         Some(match self {

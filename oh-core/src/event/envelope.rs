@@ -7,6 +7,7 @@ use crate::codec;
 use crate::event::text::Texts;
 use crate::event::{EventBody, Metrics, RawJson, RawObject, ToolCallMetadata};
 use crate::id::EventId;
+use crate::observation::Observation;
 use crate::time::Timestamp;
 
 /// Who an event comes from.
@@ -69,6 +70,12 @@ impl Event {
         self.body.texts_mut(visit);
         self.extra.texts_mut(visit);
     }
+
+    /// The action that this event is the result of: the cause of an observation. A change of the
+    /// agent's state has a cause as well and is the result of nothing.
+    pub fn answers(&self) -> Option<EventId> {
+        answered(self.cause, &self.body)
+    }
 }
 
 impl Serialize for Event {
@@ -126,6 +133,24 @@ impl Draft {
             body,
             extra: RawObject::default(),
         }
+    }
+
+    /// Creates the result of an action. It names the tool call too, by which OpenHands V0 tells
+    /// results from other observations; the model's answer stays with the action.
+    pub fn reply_to(action: &Event, observation: impl Into<Observation>) -> Self {
+        let tool = action.tool.as_ref().map(|tool| {
+            ToolCallMetadata::new(tool.function_name.clone(), tool.tool_call_id.clone())
+                .total_calls_in_response(tool.total_calls_in_response)
+        });
+        Self {
+            tool,
+            ..Self::new(Source::Environment, observation.into()).cause(action.id)
+        }
+    }
+
+    /// The action that it is the result of, as [`Event::answers`].
+    pub fn answers(&self) -> Option<EventId> {
+        answered(self.cause, &self.body)
     }
 
     /// Names the action that it answers.
@@ -186,5 +211,13 @@ impl Draft {
             body: self.body,
             extra: self.extra,
         }
+    }
+}
+
+fn answered(cause: Option<EventId>, body: &EventBody) -> Option<EventId> {
+    match body {
+        EventBody::Observation(Observation::AgentStateChanged(_)) => None,
+        EventBody::Observation(_) => cause,
+        _ => None,
     }
 }

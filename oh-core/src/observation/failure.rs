@@ -47,6 +47,15 @@ impl FailureObservation {
         }
     }
 
+    /// Describes an action whose host stopped before it was answered.
+    pub fn interrupted() -> Self {
+        Self::new(
+            "the host stopped while this action ran, or before it did; whether it was carried out \
+             is unknown: look at the workspace before you try again",
+            ErrorKind::OutcomeUnknown,
+        )
+    }
+
     /// Who has to act.
     pub fn class(&self) -> ErrorClass {
         self.error.class()

@@ -125,6 +125,12 @@ impl AgentState {
         machine::possible(self)
     }
 
+    /// Whether a log may record this state and then that one: some trigger leads there, or it is
+    /// the same.
+    pub fn leads_to(self, next: Self) -> bool {
+        machine::leads_to(self, next)
+    }
+
     /// Folds recorded states, beginning at [`INITIAL`](Self::INITIAL). Never fails: a step that
     /// is not listed is followed and marked.
     pub fn fold(recorded: impl IntoIterator<Item = Self>) -> Folded<Self> {

@@ -96,6 +96,14 @@ pub(super) fn possible<M: Machine>(state: M) -> impl Iterator<Item = M::Trigger>
         .map(|row| row.trigger)
 }
 
+/// Whether a recorded step is listed, or none.
+pub(super) fn leads_to<M: Machine>(from: M, to: M) -> bool {
+    from == to
+        || M::TABLE
+            .iter()
+            .any(|row| row.to == to && row.from.contains(&from))
+}
+
 /// Recording the same state twice is regular: V0 writes no event for it, other writers may.
 pub(super) fn fold<M: Machine>(recorded: impl IntoIterator<Item = M>) -> Folded<M> {
     let mut folded = Folded {
@@ -104,10 +112,7 @@ pub(super) fn fold<M: Machine>(recorded: impl IntoIterator<Item = M>) -> Folded<
     };
     for (index, to) in recorded.into_iter().enumerate() {
         let from = folded.state;
-        let listed = M::TABLE
-            .iter()
-            .any(|row| row.to == to && row.from.contains(&from));
-        if from != to && !listed {
+        if !leads_to(from, to) {
             folded.irregular.push(Irregular { index, from, to });
         }
         folded.state = to;

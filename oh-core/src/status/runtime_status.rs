@@ -171,6 +171,12 @@ impl RuntimeStatus {
         machine::possible(self)
     }
 
+    /// Whether a log may record this status and then that one: some trigger leads there, or it is
+    /// the same.
+    pub fn leads_to(self, next: Self) -> bool {
+        machine::leads_to(self, next)
+    }
+
     /// Folds recorded statuses, beginning at [`INITIAL`](Self::INITIAL). Never fails: a step
     /// that is not listed is followed and marked.
     pub fn fold(recorded: impl IntoIterator<Item = Self>) -> Folded<Self> {

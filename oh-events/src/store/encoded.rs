@@ -1,8 +1,10 @@
 //! An event as a store sees it.
 
 use bytes::Bytes;
-use oh_core::{Error, ErrorKind, EventId, Result};
+use oh_core::{Error, ErrorKind, Event, EventId, Result, codec};
 use serde::Deserialize;
+
+use super::damage::Damage;
 
 /// An event in its written form: its id and one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,18 @@ impl Encoded {
     /// The JSON.
     pub fn json(&self) -> &Bytes {
         &self.json
+    }
+
+    /// The event, or where it cannot be read.
+    pub(crate) fn decode(&self) -> Result<Event, Damage> {
+        let damage =
+            |reason: &str| Damage::new(self.id, self.id.next(), format!("its JSON: {reason}"), 0);
+        let event = codec::decode_event(&self.json).map_err(|error| damage(&error.to_string()))?;
+        if event.id == self.id {
+            Ok(event)
+        } else {
+            Err(damage("it names another id"))
+        }
     }
 
     /// The id that a JSON text holds under the key `id`. The largest number is none, so that there

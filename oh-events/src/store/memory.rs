@@ -14,6 +14,7 @@ use super::event_store::{EventLog, EventReader, EventStore};
 use super::holder::Holder;
 use super::read_range::{Direction, ReadRange};
 use super::report::OpenReport;
+use super::snapshot::Snapshot;
 use super::writer::Writer;
 
 /// Keeps logs in memory, for tests and for sessions that need not last. Cheap to clone; clones
@@ -31,6 +32,7 @@ struct Session {
     next: watch::Sender<u64>,
     tenure: Mutex<Tenure>,
     blobs: MemoryBlobStore,
+    snapshot: Mutex<Option<Snapshot>>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +48,7 @@ impl Default for Session {
             next: watch::Sender::new(0),
             tenure: Mutex::default(),
             blobs: MemoryBlobStore::default(),
+            snapshot: Mutex::default(),
         }
     }
 }
@@ -75,6 +78,10 @@ impl Session {
 
     fn next(&self) -> EventId {
         EventId(*self.next.borrow())
+    }
+
+    fn snapshot(&self) -> MutexGuard<'_, Option<Snapshot>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,6 +200,17 @@ impl EventLog for MemoryLog {
         Ok(self.session.next())
     }
 
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
+        let tenure = self.session.tenure();
+        if tenure.epoch != self.epoch || tenure.holder.is_none() {
+            return Err(Error::new(ErrorKind::Gone, "save snapshot")
+                .with_object(self.id.as_str())
+                .with_detail("the log was closed"));
+        }
+        *self.session.snapshot() = Some(snapshot.clone());
+        Ok(())
+    }
+
     async fn close(&self) -> Result<()> {
         self.session.release(self.epoch);
         Ok(())
@@ -233,6 +251,10 @@ impl EventReader for MemoryReader {
                 page.take_while(&mut fits).cloned().collect()
             }
         })
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        Ok(self.0.snapshot().clone())
     }
 
     async fn wait_past(&self, known: EventId) -> Result<EventId> {

@@ -16,6 +16,7 @@ use crate::store::{Encoded, EventLog};
 use super::claim::Roles;
 use super::hub::Hub;
 use super::secrets::Secrets;
+use super::snapshots::Snapshots;
 
 /// Bytes of JSON after which a batch is not made larger.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -33,9 +34,10 @@ pub(super) struct Core {
     pub(super) hub: Arc<Hub>,
     pub(super) log: Box<dyn EventLog>,
     pub(super) secrets: Arc<Secrets>,
-    /// Held while a change of the agent's state is checked and appended.
+    /// Held while a change of a state is checked and appended.
     pub(super) state_gate: tokio::sync::Mutex<()>,
     pub(super) roles: Roles,
+    pub(super) snapshots: Snapshots,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     max_batch: usize,
     queue: Mutex<Queue>,
@@ -70,6 +72,7 @@ impl Core {
         hub: Hub,
         log: Box<dyn EventLog>,
         secrets: Secrets,
+        snapshots: Snapshots,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         one_by_one: bool,
     ) -> Self {
@@ -80,6 +83,7 @@ impl Core {
             secrets: Arc::new(secrets),
             state_gate: tokio::sync::Mutex::new(()),
             roles: Roles::default(),
+            snapshots,
             clock,
             max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
             queue: Mutex::default(),
@@ -236,6 +240,7 @@ impl Core {
             answers.push(pending.done.map(|done| (done, EventId(id))));
         }
         self.hub.publish(events);
+        self.save_snapshot_if_due();
         for (done, id) in answers.into_iter().flatten() {
             let _ = done.send(Ok(id));
         }

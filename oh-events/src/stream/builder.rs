@@ -7,6 +7,7 @@ use oh_core::secret::Masker;
 use oh_core::{Result, SessionId, Timestamp};
 
 use crate::clock;
+use crate::fold::{Loaded, load};
 use crate::store::{Durability, EventStore, Writer};
 
 use super::append::Core;
@@ -15,7 +16,7 @@ use super::event_stream::EventStream;
 use super::hub::Hub;
 use super::ring::Ring;
 use super::secrets::Secrets;
-use super::state::last_state;
+use super::snapshots::Snapshots;
 
 type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -31,6 +32,7 @@ pub struct EventStreamBuilder {
     ring_events: usize,
     ring_bytes: usize,
     delta_bytes: usize,
+    snapshot_events: u64,
 }
 
 impl EventStreamBuilder {
@@ -45,6 +47,7 @@ impl EventStreamBuilder {
             ring_events: 1024,
             ring_bytes: 8 * 1024 * 1024,
             delta_bytes: 4 * 1024 * 1024,
+            snapshot_events: 1024,
         }
     }
 
@@ -91,6 +94,16 @@ impl EventStreamBuilder {
         self
     }
 
+    /// Sets after how many events the fold is saved in the background
+    /// ([`SessionState`](crate::SessionState)); 1024 by default. Closing saves it too.
+    ///
+    /// Opening folds what came after the snapshot: at most about this many events, and none after
+    /// a stream that was closed. It is a cache: without one, opening reads the whole log.
+    pub fn snapshot_events(mut self, events: u64) -> Self {
+        self.snapshot_events = events;
+        self
+    }
+
     /// Opens the log, or creates it, and becomes its one writer.
     ///
     /// # Errors
@@ -103,13 +116,14 @@ impl EventStreamBuilder {
         let writer = Writer::new(self.name).durability(self.durability);
         let log = self.store.open(&self.session, writer).await?;
         let (reader, next) = (log.reader(), log.next());
-        let state = last_state(&reader, next).await?;
+        let Loaded { state, saved } = load(&reader, &self.session, next).await?;
         let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
         let core = Core::new(
             self.session,
             Hub::new(reader, ring, state),
             log,
             Secrets::new(self.masker),
+            Snapshots::new(self.snapshot_events, saved),
             self.clock,
             self.durability == Durability::Each,
         );

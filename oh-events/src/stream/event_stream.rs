@@ -9,6 +9,7 @@ use oh_core::{
 };
 
 use crate::filter::Filter;
+use crate::fold::SessionState;
 use crate::store::blob::BlobStore;
 use crate::store::{EventStore, OpenReport};
 
@@ -75,6 +76,16 @@ impl EventStream {
     /// Id of the event that is published next.
     pub fn next(&self) -> EventId {
         EventId(self.core.hub.next())
+    }
+
+    /// What was published so far, folded. A copy: a small one, unless many actions are open.
+    pub fn session_state(&self) -> SessionState {
+        self.core.hub.session()
+    }
+
+    /// Whether an action expects an observation and has none.
+    pub fn is_open(&self, action: EventId) -> bool {
+        self.core.hub.is_open(action)
     }
 
     /// Appends an event; see [`append_draft`](Self::append_draft).
@@ -264,6 +275,7 @@ impl EventStream {
     /// A dropped call leaves the stream closed for appending; calling again is safe.
     pub async fn close(&self) -> Result<()> {
         self.core.close().await;
+        self.core.save_last_snapshot().await;
         let closed = self.core.log.close().await;
         self.core.hub.close();
         self.deltas.0.close();

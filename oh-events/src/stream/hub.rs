@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use oh_core::{AgentState, Event};
+use oh_core::{AgentState, Event, EventId, RuntimeStatus};
 use tokio::sync::watch;
 
+use crate::fold::SessionState;
 use crate::store::EventReader;
 
 use super::ring::Ring;
-use super::state::recorded_state;
 use super::waiters::Waiters;
 
 /// Largest number of events that a follower takes out at once.
@@ -20,20 +20,33 @@ const TAKE: usize = 64;
 pub(super) struct Hub {
     pub(super) reader: Arc<dyn EventReader>,
     state: Mutex<State>,
-    agent: watch::Sender<Agent>,
+    present: watch::Sender<Present>,
 }
 
 struct State {
     ring: Ring<Arc<Event>>,
+    /// What is before the end of the ring, folded.
+    session: SessionState,
     waiters: Waiters,
     closed: bool,
 }
 
-/// What the recorded states fold to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Agent {
-    pub(super) state: AgentState,
+/// What can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) agent: AgentState,
+    pub(super) runtime: RuntimeStatus,
     pub(super) closed: bool,
+}
+
+impl Present {
+    fn of(session: &SessionState) -> Self {
+        Self {
+            agent: session.agent_state(),
+            runtime: session.runtime_status(),
+            closed: false,
+        }
+    }
 }
 
 /// What there is for a follower.
@@ -55,17 +68,15 @@ impl Hub {
     pub(super) fn new(
         reader: Arc<dyn EventReader>,
         ring: Ring<Arc<Event>>,
-        state: AgentState,
+        session: SessionState,
     ) -> Self {
         Self {
             reader,
+            present: watch::Sender::new(Present::of(&session)),
             state: Mutex::new(State {
                 ring,
+                session,
                 waiters: Waiters::default(),
-                closed: false,
-            }),
-            agent: watch::Sender::new(Agent {
-                state,
                 closed: false,
             }),
         }
@@ -78,17 +89,19 @@ impl Hub {
 
     /// Makes events visible, in the order of their ids.
     pub(super) fn publish(&self, events: impl IntoIterator<Item = (Arc<Event>, usize)>) {
-        let mut changed = None;
-        let woken = {
+        let (woken, before, now) = {
             let mut state = self.lock();
+            let before = Present::of(&state.session);
             for (event, bytes) in events {
-                changed = recorded_state(&event.body).or(changed);
+                state.session.apply(&event);
                 state.ring.push(event, bytes);
             }
-            state.waiters.take()
+            (state.waiters.take(), before, Present::of(&state.session))
         };
-        if let Some(changed) = changed {
-            self.agent.send_modify(|agent| agent.state = changed);
+        if now != before {
+            self.present.send_modify(|present| {
+                (present.agent, present.runtime) = (now.agent, now.runtime);
+            });
         }
         woken.into_iter().for_each(Waker::wake);
     }
@@ -100,16 +113,26 @@ impl Hub {
             state.closed = true;
             state.waiters.take()
         };
-        self.agent.send_modify(|agent| agent.closed = true);
+        self.present.send_modify(|present| present.closed = true);
         woken.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn agent(&self) -> AgentState {
-        self.agent.borrow().state
+    pub(super) fn present(&self) -> Present {
+        *self.present.borrow()
     }
 
-    pub(super) fn watch_agent(&self) -> watch::Receiver<Agent> {
-        self.agent.subscribe()
+    pub(super) fn watch(&self) -> watch::Receiver<Present> {
+        self.present.subscribe()
+    }
+
+    /// What was published, folded.
+    pub(super) fn session(&self) -> SessionState {
+        self.lock().session.clone()
+    }
+
+    /// Whether an action is open, after everything that was published.
+    pub(super) fn is_open(&self, action: EventId) -> bool {
+        self.lock().session.is_open(action)
     }
 
     /// A key for a follower, and the id that is published next.

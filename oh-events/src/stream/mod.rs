@@ -17,12 +17,16 @@ mod order_tests;
 mod page;
 mod query;
 mod ring;
+mod runtime_status;
 mod secrets;
 mod sink;
 #[cfg(test)]
 mod sink_tests;
 #[cfg(test)]
 mod slow_store_tests;
+#[cfg(test)]
+mod snapshot_tests;
+mod snapshots;
 mod state;
 mod subscription;
 #[cfg(test)]
@@ -37,6 +41,7 @@ pub use event_stream::EventStream;
 pub use events::Events;
 pub use lossy::{Feed, LossySubscription, Resume};
 pub use query::Query;
+pub use runtime_status::RuntimeChange;
 pub use secrets::OutputMasker;
 pub use sink::{OutputSink, SinkOutput, SinkResult};
 pub use state::StateChange;

@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oh_core::{Event, EventId, Result, codec};
+use oh_core::{Event, Result};
 
-use crate::store::{Damage, Encoded, EventReader, ReadRange};
+use crate::store::{Encoded, EventReader, ReadRange};
 
 /// A page that is being read.
 pub(super) type Reading = Pin<Box<dyn Future<Output = Result<Vec<Arc<Event>>>> + Send>>;
@@ -27,25 +27,11 @@ pub(super) fn follow(reader: Arc<dyn EventReader>, range: ReadRange) -> Reading 
 fn decode_page(page: &[Encoded]) -> Result<Vec<Arc<Event>>> {
     let mut events = Vec::with_capacity(page.len());
     for encoded in page {
-        match decode(encoded) {
-            Ok(event) => events.push(event),
+        match encoded.decode() {
+            Ok(event) => events.push(Arc::new(event)),
             Err(damage) if events.is_empty() => return Err(damage.into()),
             Err(_) => break,
         }
     }
     Ok(events)
-}
-
-fn decode(encoded: &Encoded) -> Result<Arc<Event>, Damage> {
-    let id = encoded.id();
-    let damage = |reason: &str| {
-        let to = EventId(id.0.saturating_add(1));
-        Damage::new(id, to, format!("its JSON: {reason}"), 0)
-    };
-    let event = codec::decode_event(encoded.json()).map_err(|error| damage(&error.to_string()))?;
-    if event.id == id {
-        Ok(Arc::new(event))
-    } else {
-        Err(damage("it names another id"))
-    }
 }

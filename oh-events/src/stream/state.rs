@@ -1,14 +1,10 @@
-//! The agent's state as a fold over the log.
-
-use std::sync::Arc;
+//! The agent's state: looking at it, changing it, waiting for it.
 
 use oh_core::observation::AgentStateChangedObservation;
 use oh_core::{
     AgentState, AgentTrigger, Draft, Error, ErrorKind, EventBody, EventId, Observation, Result,
     Source,
 };
-
-use crate::store::{Damage, Direction, EventReader, ReadRange};
 
 use super::event_stream::EventStream;
 
@@ -58,7 +54,7 @@ impl From<AgentTrigger> for StateChange {
 impl EventStream {
     /// The agent's state: that of the last `agent_state_changed` observation.
     pub fn state(&self) -> AgentState {
-        self.core().hub.agent()
+        self.core().hub.present().agent
     }
 
     /// Changes the agent's state and appends an `agent_state_changed` observation. Where the
@@ -99,13 +95,13 @@ impl EventStream {
         &self,
         mut wanted: impl FnMut(AgentState) -> bool + Send,
     ) -> Result<AgentState> {
-        let mut agent = self.core().hub.watch_agent();
-        let seen = agent
-            .wait_for(|agent| wanted(agent.state) || agent.closed)
+        let mut present = self.core().hub.watch();
+        let seen = present
+            .wait_for(|present| wanted(present.agent) || present.closed)
             .await
-            .map(|agent| *agent);
+            .map(|present| present.agent);
         match seen {
-            Ok(agent) if wanted(agent.state) => Ok(agent.state),
+            Ok(state) if wanted(state) => Ok(state),
             _ => Err(Error::new(ErrorKind::Gone, "wait for agent state")
                 .with_object(self.session().as_str())
                 .with_detail("the stream was closed before")),
@@ -116,59 +112,24 @@ impl EventStream {
     pub(super) async fn append_state(&self, draft: Draft) -> Result<EventId> {
         let _gate = self.core().state_gate.lock().await;
         let present = self.state();
-        if let Some(next) = recorded_state(&draft.body) {
-            let listed = AgentState::TRANSITIONS
-                .iter()
-                .any(|row| row.to == next && row.from.contains(&present));
-            if next != present && !listed {
-                return Err(self
-                    .core()
-                    .error(ErrorKind::Conflict)
-                    .with_detail(format!("no step leads from {present} to {next}")));
-            }
+        if let Some(next) = recorded_state(&draft.body)
+            && !present.leads_to(next)
+        {
+            return Err(self
+                .core()
+                .error(ErrorKind::Conflict)
+                .with_detail(format!("no step leads from {present} to {next}")));
         }
         self.core().append(draft).await
     }
 }
 
 /// The state that an event records.
-pub(super) fn recorded_state(body: &EventBody) -> Option<AgentState> {
+fn recorded_state(body: &EventBody) -> Option<AgentState> {
     match body {
         EventBody::Observation(Observation::AgentStateChanged(change)) => {
             change.agent_state.parse().ok()
         }
         _ => None,
     }
-}
-
-/// The state that a log ends in, found from its end. Events that cannot be read are passed over:
-/// folding is total.
-pub(super) async fn last_state(reader: &Arc<dyn EventReader>, next: EventId) -> Result<AgentState> {
-    let mut to = next;
-    while to > reader.first() {
-        let range = ReadRange::new(reader.first(), to).direction(Direction::Reverse);
-        match reader.read(range).await {
-            Ok(page) => {
-                for encoded in &page {
-                    let says_so = std::str::from_utf8(encoded.json())
-                        .is_ok_and(|json| json.contains("agent_state_changed"));
-                    if says_so
-                        && let Ok(event) = oh_core::codec::decode_event(encoded.json())
-                        && let Some(state) = recorded_state(&event.body)
-                    {
-                        return Ok(state);
-                    }
-                }
-                match page.last() {
-                    Some(oldest) => to = oldest.id(),
-                    None => break,
-                }
-            }
-            Err(error) => match Damage::of(&error) {
-                Some(damage) if damage.from < to => to = damage.from,
-                _ => return Err(error),
-            },
-        }
-    }
-    Ok(AgentState::INITIAL)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oh_core::{Event, EventId, Result, SessionId};
 
+use crate::fold::{SessionState, load};
 use crate::store::blob::BlobStore;
 use crate::store::{EventReader, EventStore};
 
@@ -21,6 +22,7 @@ use super::subscription::{Cursor, Subscription};
 #[derive(Clone, Debug)]
 pub struct EventViewer {
     reader: Arc<dyn EventReader>,
+    session: SessionId,
 }
 
 impl EventViewer {
@@ -33,12 +35,26 @@ impl EventViewer {
     /// Nothing is changed.
     pub async fn open(store: &dyn EventStore, session: &SessionId) -> Result<Self> {
         let reader = store.view(session).await?;
-        Ok(Self { reader })
+        let session = session.clone();
+        Ok(Self { reader, session })
     }
 
     /// Id after the newest event that was seen.
     pub fn next(&self) -> EventId {
         self.reader.next()
+    }
+
+    /// Folds what is there: what came after the snapshot of the writer, or all of it if there is
+    /// none that fits. Events that cannot be read are passed over and counted.
+    ///
+    /// # Errors
+    /// The kinds of the store.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn session_state(&self) -> Result<SessionState> {
+        let loaded = load(&self.reader, &self.session, self.next()).await?;
+        Ok(loaded.state)
     }
 
     /// Follows the log from a place. The subscription never ends, as another writer can come.
