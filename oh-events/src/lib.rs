@@ -19,8 +19,8 @@ pub use filter::Filter;
 pub use fold::{Approval, Counts, IrregularStep, Recorded, SessionState, Statistics, Usage};
 pub use store::blob::{BlobStore, BlobWriter};
 pub use store::{
-    Damage, Direction, Durability, Encoded, EventLog, EventReader, EventStore, Holder, MemoryStore,
-    OpenReport, ReadRange, SegmentStore, Snapshot, Writer,
+    Damage, Direction, Dropped, Durability, Encoded, EventLog, EventReader, EventStore, Holder,
+    MemoryStore, OpenReport, ReadRange, Retention, SegmentStore, Snapshot, Writer,
 };
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,

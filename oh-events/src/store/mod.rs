@@ -6,6 +6,7 @@
 pub mod blob;
 
 mod damage;
+mod dropped;
 mod encoded;
 mod event_store;
 mod holder;
@@ -18,12 +19,13 @@ mod snapshot;
 mod writer;
 
 pub use damage::Damage;
+pub use dropped::Dropped;
 pub use encoded::Encoded;
 pub use event_store::{EventLog, EventReader, EventStore};
 pub use holder::Holder;
 pub use memory::MemoryStore;
 pub use read_range::{Direction, ReadRange};
 pub use report::OpenReport;
-pub use segment::SegmentStore;
+pub use segment::{Retention, SegmentStore};
 pub use snapshot::Snapshot;
 pub use writer::{Durability, Writer};

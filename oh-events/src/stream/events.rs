@@ -10,15 +10,17 @@ use futures_core::Stream;
 use oh_core::{Event, EventId, Result};
 
 use crate::filter::Filter;
-use crate::store::{Damage, Direction, EventReader, ReadRange};
+use crate::store::{Damage, Direction, Dropped, EventReader, ReadRange};
 
 use super::page::{self, Reading};
 use super::query::Query;
 
 /// The events that a [`Query`] names, read page by page; it ends with the range.
 ///
-/// After [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the [`Damage`]; any other
-/// error ends it.
+/// Events that the log does not hold any more when it begins are left out. After
+/// [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the [`Damage`], after
+/// [`Gone`](oh_core::ErrorKind::Gone) behind events that were [`Dropped`] while it was reading;
+/// any other error ends it.
 #[must_use = "events are read when they are polled"]
 pub struct Events {
     reader: Arc<dyn EventReader>,
@@ -49,8 +51,8 @@ impl Events {
     /// The next event; `None` at the end. The same as [`Stream::poll_next`].
     ///
     /// # Errors
-    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) for events that cannot be read; the kinds of the
-    /// store.
+    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) for events that cannot be read,
+    /// [`Gone`](oh_core::ErrorKind::Gone) for those that were [`Dropped`]; the kinds of the store.
     ///
     /// # Cancel safety
     /// A dropped call loses no event.
@@ -89,15 +91,20 @@ impl Events {
     fn take_page(&mut self, page: Result<Vec<Arc<Event>>>) -> Result<()> {
         match page {
             Ok(page) => {
+                let mut dropped = None;
                 match (page.first(), page.last()) {
                     (Some(first), Some(last)) => {
+                        let is_forward = self.query.direction == Direction::Forward;
+                        if is_forward && first.id > self.query.from {
+                            dropped = Some(Dropped::new(self.query.from, first.id));
+                        }
                         let (low, high) = (first.id.min(last.id), first.id.max(last.id));
                         self.narrow(low, high.next());
                     }
                     _ => self.query.to = self.query.from,
                 }
                 self.ready.extend(page);
-                Ok(())
+                dropped.map_or(Ok(()), |dropped| Err(dropped.into()))
             }
             Err(error) => {
                 match Damage::of(&error) {

@@ -64,7 +64,7 @@ impl LossySubscription {
         Self {
             hub: Arc::clone(hub),
             key,
-            next: cursor.first(next),
+            next: cursor.id(hub.reader.first().0, next),
             to: u64::MAX,
             ready: VecDeque::new(),
             resume: Resume::default(),

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use oh_core::{Event, EventId, Result};
 
 use crate::filter::Filter;
-use crate::store::{Damage, EventReader, ReadRange};
+use crate::store::{Damage, Dropped, EventReader, ReadRange};
 
 use super::hub::{Hub, Taken};
 use super::page::{self, Reading};
@@ -19,19 +19,20 @@ use super::page::{self, Reading};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cursor {
-    /// At the first event of the log.
+    /// At the first event that the log holds.
     Start,
-    /// At this id; one that is not there yet is waited for.
+    /// At this id; one that is not there yet is waited for, and one that is not there any more is
+    /// answered with the [`Dropped`] events.
     From(EventId),
     /// At the first event that is published after the call.
     Live,
 }
 
 impl Cursor {
-    /// The first id, where `next` is published next.
-    pub(super) fn first(self, next: u64) -> u64 {
+    /// The id to begin at, in a log that holds `first` and publishes `next` next.
+    pub(super) fn id(self, first: u64, next: u64) -> u64 {
         match self {
-            Self::Start => 0,
+            Self::Start => first,
             Self::From(id) => id.0,
             Self::Live => next,
         }
@@ -42,8 +43,9 @@ impl Cursor {
 ///
 /// It ends after the last event of a stream that was closed or whose last handle was dropped, or
 /// where [`to`](Self::to) says. An error does not end it: after
-/// [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the [`Damage`], after any other it
-/// tries the same place again.
+/// [`Corrupt`](oh_core::ErrorKind::Corrupt) it goes on behind the [`Damage`], after
+/// [`Gone`](oh_core::ErrorKind::Gone) behind the events that the log [`Dropped`] before they were
+/// read, after any other it tries the same place again.
 ///
 /// One that is not read holds up no one and takes no memory; it reads from the store what has left
 /// memory meanwhile. One that would rather skip that is a
@@ -70,19 +72,19 @@ enum Place {
 impl Subscription {
     pub(super) fn live(hub: &Arc<Hub>, cursor: Cursor) -> Self {
         let (key, next) = hub.enter();
-        let hub = Arc::clone(hub);
-        Self::new(Place::Live { hub, key }, cursor, next)
+        let (hub, first) = (Arc::clone(hub), hub.reader.first().0);
+        Self::new(Place::Live { hub, key }, cursor, first, next)
     }
 
     pub(super) fn view(reader: Arc<dyn EventReader>, cursor: Cursor) -> Self {
-        let next = reader.next().0;
-        Self::new(Place::View(reader), cursor, next)
+        let (first, next) = (reader.first().0, reader.next().0);
+        Self::new(Place::View(reader), cursor, first, next)
     }
 
-    fn new(place: Place, cursor: Cursor, next: u64) -> Self {
+    fn new(place: Place, cursor: Cursor, first: u64, next: u64) -> Self {
         Self {
             place,
-            next: cursor.first(next),
+            next: cursor.id(first, next),
             to: u64::MAX,
             ready: VecDeque::new(),
             reading: None,
@@ -112,8 +114,8 @@ impl Subscription {
     /// The next event; `None` at the end. The same as [`Stream::poll_next`].
     ///
     /// # Errors
-    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) for events that cannot be read; the kinds of the
-    /// store.
+    /// [`Corrupt`](oh_core::ErrorKind::Corrupt) for events that cannot be read,
+    /// [`Gone`](oh_core::ErrorKind::Gone) for those that were [`Dropped`]; the kinds of the store.
     ///
     /// # Cancel safety
     /// A dropped call loses no event.
@@ -124,14 +126,21 @@ impl Subscription {
     fn take_page(&mut self, page: Result<Vec<Arc<Event>>>, to: u64) -> Result<()> {
         match page {
             Ok(page) => {
-                self.next = match (page.last(), &self.place) {
-                    (Some(last), _) => last.id.next().0,
-                    // The log does not hold these any more.
+                let wanted = self.next;
+                let found = match (page.first(), &self.place) {
+                    (Some(first), _) => first.id.0,
                     (None, Place::Live { .. }) => to,
-                    (None, Place::View(reader)) => reader.first().0.max(self.next),
+                    (None, Place::View(reader)) => reader.first().0.min(to),
                 };
+                self.next = page
+                    .last()
+                    .map_or(found, |last| last.id.next().0)
+                    .max(wanted);
                 self.ready.extend(page);
-                Ok(())
+                match found > wanted {
+                    true => Err(Dropped::new(EventId(wanted), EventId(found)).into()),
+                    false => Ok(()),
+                }
             }
             Err(error) => {
                 if let Some(damage) = Damage::of(&error) {

@@ -1,5 +1,6 @@
 //! Blobs as files of a directory.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
@@ -60,6 +61,39 @@ impl FileBlobStore {
             room: OnceLock::new(),
             sync,
         }))
+    }
+
+    /// Names of the blobs that are there.
+    pub(crate) fn names(&self) -> std::io::Result<HashSet<String>> {
+        let mut names = HashSet::new();
+        let entries = match self.0.directory.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == Io::NotFound => return Ok(names),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let name = entry?.file_name().into_string().ok();
+            names.extend(name.filter(|name| is_name(name)));
+        }
+        Ok(names)
+    }
+
+    /// Removes a blob and gives back its room. One that is not there is no error.
+    pub(crate) fn remove(&self, id: &str) -> std::io::Result<()> {
+        let path = self.0.directory.join(id);
+        let removed = path
+            .metadata()
+            .and_then(|metadata| std::fs::remove_file(&path).map(|()| metadata.len()));
+        match removed {
+            Ok(bytes) => {
+                if let Some(room) = self.0.room.get() {
+                    room.give_back(bytes);
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == Io::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens a directory for reading.
@@ -162,8 +196,7 @@ impl Inner {
         const OPERATION: &str = "read blob";
         let failed = |error| Error::io(OPERATION, error).with_object(id);
         // Ids come out of logs, which can come from anywhere: they must not name other files.
-        let is_name = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !id.is_empty();
-        if !is_name {
+        if !is_name(id) {
             return Err(Error::new(ErrorKind::NotFound, OPERATION).with_object(id));
         }
         let file = File::open(self.directory.join(id)).map_err(failed)?;
@@ -184,6 +217,11 @@ impl Inner {
         data.truncate(filled);
         Ok(data.into())
     }
+}
+
+/// Whether a file can be a blob.
+pub(crate) fn is_name(id: &str) -> bool {
+    id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !id.is_empty()
 }
 
 /// The handle moves each piece of work to the blocking pool and waits for the one before first,

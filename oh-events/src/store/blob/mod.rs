@@ -3,6 +3,7 @@
 mod blob_store;
 mod file;
 mod memory;
+pub(crate) mod references;
 mod room;
 
 pub use blob_store::{BlobStore, BlobWriter, MAX_READ_BYTES};

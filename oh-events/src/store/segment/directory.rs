@@ -1,11 +1,19 @@
 //! New files of a log, and their names.
 
 use std::fs::{File, OpenOptions};
+use std::io::{Result, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+/// Whether new bytes are written to disk before they count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sync {
+    Yes,
+    No,
+}
+
 /// Creates a segment, empty and for its owner only.
-pub(super) fn create_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn create_file(path: &Path) -> Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -14,6 +22,34 @@ pub(super) fn create_file(path: &Path) -> std::io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Replaces a file as a whole, so that a reader never meets half of one.
+pub(super) fn replace_file(
+    directory: &Path,
+    name: &str,
+    parts: &[&[u8]],
+    sync_file: Sync,
+) -> Result<()> {
+    let fresh = directory.join(format!("{name}.new"));
+    let written = create_file(&fresh).and_then(|mut file| {
+        for part in parts {
+            file.write_all(part)?;
+        }
+        if sync_file == Sync::Yes {
+            file.sync_all()?;
+        }
+        std::fs::rename(&fresh, directory.join(name))
+    });
+    if let Err(error) = written {
+        // On a full disk the half of it must not keep the space.
+        let _ = std::fs::remove_file(&fresh);
+        return Err(error);
+    }
+    if sync_file == Sync::Yes {
+        sync(directory);
+    }
+    Ok(())
 }
 
 /// Makes the name of a new file last. Not every file system can; the file itself is synced anyway.

@@ -1,13 +1,20 @@
 //! The lock that keeps a second writer out, and the note of who holds it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind as Io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use oh_core::{Error, ErrorKind, Result, SessionId};
 
 use crate::store::Holder;
+
+use super::directory::{self, Sync};
+
+pub(super) const LOCK: &str = "lock";
+pub(super) const NOTE: &str = "holder.json";
+
+const OPERATION: &str = "lock event log";
 
 /// The lock, as long as this lives. The system frees it when the process dies.
 #[derive(Debug)]
@@ -24,22 +31,62 @@ impl Drop for Held {
     }
 }
 
+/// Becomes the writer of a log, whose directory is created if there is none.
 pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<Held> {
-    const OPERATION: &str = "lock event log";
-    let failed = |error| Error::io(OPERATION, error).with_object(directory.display().to_string());
-    let lock = OpenOptions::new()
+    loop {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| failed(directory, error))?;
+        // One that was removed meanwhile is begun anew.
+        if let Some(lock) = lock(directory, session, OpenOptions::new().create(true))? {
+            let epoch = epoch(directory).saturating_add(1);
+            let held = Held { lock, epoch };
+            note(directory, name, epoch)?;
+            return Ok(held);
+        }
+    }
+}
+
+/// Keeps writers out of a log that is there; `None` if there is none.
+pub(super) fn keep_out(directory: &Path, session: &SessionId) -> Result<Option<Held>> {
+    match lock(directory, session, &mut OpenOptions::new()) {
+        Ok(lock) => Ok(lock.map(|lock| Held {
+            lock,
+            epoch: epoch(directory),
+        })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Number of the last tenure, 0 if there was none.
+pub(super) fn epoch(directory: &Path) -> u64 {
+    read(directory).map_or(0, |holder| holder.epoch)
+}
+
+/// Notes this process as the holder.
+pub(super) fn note(directory: &Path, name: &str, epoch: u64) -> Result<()> {
+    let holder = Holder::this_process(name, epoch);
+    let text = serde_json::to_vec(&holder).map_err(|error| failed(directory, error.into()))?;
+    directory::replace_file(directory, NOTE, &[&text], Sync::No)
+        .map_err(|error| failed(directory, error))
+}
+
+/// Takes the lock; `None` if the log was removed between opening and locking.
+fn lock(directory: &Path, session: &SessionId, options: &mut OpenOptions) -> Result<Option<File>> {
+    let path = directory.join(LOCK);
+    let lock = options
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(false)
         .mode(0o600)
-        .open(directory.join("lock"))
-        .map_err(failed)?;
-    let note = directory.join("holder.json");
+        .open(&path)
+        .map_err(|error| failed(directory, error))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(match read(&note) {
+            return Err(match read(directory) {
                 Some(holder) => holder.conflict(session),
                 // Between the lock and the note of a writer that is just opening.
                 None => Error::new(ErrorKind::Conflict, "open event log")
@@ -47,31 +94,23 @@ pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<
                     .with_detail("held by another writer, which is opening it now"),
             });
         }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+        Err(TryLockError::Error(error)) => return Err(failed(directory, error)),
     }
-    let epoch = read(&note)
-        .map_or(0, |holder| holder.epoch)
-        .saturating_add(1);
-    let held = Held { lock, epoch };
-    write(directory, &note, &Holder::this_process(name, epoch)).map_err(failed)?;
-    Ok(held)
+    let locked = lock.metadata().map_err(|error| failed(directory, error))?;
+    match std::fs::metadata(&path) {
+        Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => Ok(Some(lock)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == Io::NotFound => Ok(None),
+        Err(error) => Err(failed(directory, error)),
+    }
 }
 
-fn read(note: &Path) -> Option<Holder> {
-    serde_json::from_slice(&std::fs::read(note).ok()?).ok()
+fn read(directory: &Path) -> Option<Holder> {
+    serde_json::from_slice(&std::fs::read(directory.join(NOTE)).ok()?).ok()
 }
 
-/// Replaces the note as a whole, so that a reader never meets half of one.
-fn write(directory: &Path, note: &Path, holder: &Holder) -> std::io::Result<()> {
-    let fresh = directory.join("holder.json.new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(&serde_json::to_vec(holder)?)?;
-    std::fs::rename(&fresh, note)
+fn failed(directory: &Path, error: std::io::Error) -> Error {
+    Error::io(OPERATION, error).with_object(directory.display().to_string())
 }
 
 #[cfg(test)]

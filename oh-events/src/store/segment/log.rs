@@ -10,15 +10,17 @@ use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 
 use crate::blocking;
 use crate::store::blob::{BlobStore, FileBlobStore, SyncAtFinish};
-use crate::store::{Durability, Encoded, EventLog, EventReader, OpenReport, Writer};
+use crate::store::{Durability, Encoded, EventLog, EventReader, OpenReport, Snapshot, Writer};
 
 use super::files::Files;
 use super::holder_file;
+use super::limits::Limits;
 #[cfg(test)]
 use super::medium::Medium;
 use super::opened::Opened;
 use super::sync::{self, Syncer};
 use super::tail::Tail;
+use super::upkeep::Upkeep;
 use super::view::SegmentReader;
 
 #[derive(Debug)]
@@ -26,12 +28,13 @@ pub(super) struct SegmentLog {
     session: SessionId,
     epoch: u64,
     durability: Durability,
-    segment_bytes: u64,
+    limits: Limits,
     report: OpenReport,
     files: Arc<Files>,
     tail: Arc<Tail>,
     syncer: Syncer,
-    blobs: Arc<dyn BlobStore>,
+    blobs: FileBlobStore,
+    upkeep: Arc<Upkeep>,
 }
 
 impl SegmentLog {
@@ -39,10 +42,9 @@ impl SegmentLog {
         directory: PathBuf,
         session: &SessionId,
         writer: &Writer,
-        segment_bytes: u64,
-        blob_bytes: u64,
+        limits: Limits,
     ) -> Result<Self> {
-        let held = holder_file::take(&directory, session, &writer.name)?;
+        let held = Arc::new(holder_file::take(&directory, session, &writer.name)?);
         let opened = Opened::find(&directory).map_err(|error| {
             Error::io("open event log", error).with_object(directory.display().to_string())
         })?;
@@ -54,23 +56,33 @@ impl SegmentLog {
         let blobs = FileBlobStore::writer(
             directory.join("blobs"),
             held.epoch.to_string(),
-            blob_bytes,
+            limits.blob_bytes,
             sync_blobs,
         );
         let epoch = held.epoch;
         let (report, layout) = (opened.report.clone(), opened.layout.clone());
         let tail = Arc::new(Tail::new(opened, held));
+        let files = Arc::new(Files::new(directory, layout));
+        let upkeep = Upkeep::new(
+            session,
+            &files,
+            &tail,
+            &blobs,
+            writer.durability,
+            limits.retention,
+        );
         let work = Arc::clone(&tail);
         Ok(Self {
             session: session.clone(),
             epoch,
             durability: writer.durability,
-            segment_bytes: segment_bytes.max(1),
+            limits,
             report,
-            files: Arc::new(Files::new(directory, layout)),
+            files,
             tail,
             syncer: Syncer::new(Arc::new(move || work.sync())),
-            blobs: Arc::new(blobs),
+            blobs,
+            upkeep: Arc::new(upkeep),
         })
     }
 
@@ -126,7 +138,7 @@ impl SegmentLog {
             }
         }
         state
-            .append(batch, &self.files, self.segment_bytes)
+            .append(batch, &self.files, &self.limits)
             .map_err(|error| Error::io("append event", error).with_object(self.session.as_str()))
     }
 
@@ -165,7 +177,7 @@ impl EventLog for SegmentLog {
     }
 
     fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
-        Some(Arc::clone(&self.blobs))
+        Some(Arc::new(self.blobs.clone()))
     }
 
     async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
@@ -196,6 +208,11 @@ impl EventLog for SegmentLog {
         }
     }
 
+    async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
+        let (upkeep, snapshot) = (Arc::clone(&self.upkeep), snapshot.clone());
+        blocking::run("save snapshot", move || upkeep.save(&snapshot)).await
+    }
+
     async fn close(&self) -> Result<()> {
         let synced = if self.durability == Durability::Never || self.tail.state().held.is_none() {
             Ok(())
@@ -211,6 +228,12 @@ impl EventLog for SegmentLog {
             })
             .await?;
         }
+        let upkeep = Arc::clone(&self.upkeep);
+        blocking::run("close event log", move || {
+            upkeep.settle();
+            Ok(())
+        })
+        .await?;
         self.tail.state().held = None;
         synced
     }

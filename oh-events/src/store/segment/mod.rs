@@ -5,7 +5,10 @@
 //! ROOT/<session>/holder.json                 who the writer is, and its epoch
 //! ROOT/<session>/00000000000000000000.log    a segment, named after its first event
 //! ROOT/<session>/00000000000000000000.idx    its checkpoints; can be derived from the segment
+//! ROOT/<session>/snapshot                    what the log folds to; can be derived
 //! ROOT/<session>/blobs/<id>                  large contents
+//! ROOT/.fork.<session>.<n>                   a fork that is not complete yet
+//! ROOT/.removed.<session>.<n>                what is being removed
 //! ```
 //!
 //! A line of a segment is `<crc32 8 hex> <length 8 hex> {json}\n`; both numbers are about the
@@ -15,18 +18,25 @@ mod checkpoint;
 mod directory;
 mod files;
 mod holder_file;
+mod limits;
 mod log;
 mod medium;
 mod opened;
 mod recover;
+mod retention;
 mod scan;
+mod segment_file;
+mod snapshot_file;
 mod store;
 mod sync;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod view;
+mod walk;
 
 use super::line;
 
+pub use retention::Retention;
 pub use store::SegmentStore;

@@ -1,14 +1,18 @@
 //! Opening a log for writing.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind as Io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use oh_core::EventId;
 
 use crate::store::OpenReport;
 
-use super::files::{self, Layout, Segment};
+use super::files::{self, Layout};
+use super::segment_file::Segment;
 use super::{checkpoint, directory, recover};
 
 /// The end of a log, found and made fit for writing.
@@ -19,6 +23,8 @@ pub(super) struct Opened {
     pub(super) len: u64,
     pub(super) layout: Layout,
     pub(super) report: OpenReport,
+    /// When the segment was begun.
+    pub(super) begun: SystemTime,
 }
 
 impl Opened {
@@ -34,10 +40,7 @@ impl Opened {
                 first
             }
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&segment.path)?;
+        let file = open_alone(&segment)?;
         let end = recover::find_end(&segment, &file)?;
         let mut report = OpenReport::new(EventId(end.next));
         if end.torn_bytes > 0 {
@@ -56,6 +59,9 @@ impl Opened {
         {
             tracing::debug!(%error, "checkpoints were not stored");
         }
+        let metadata = file.metadata()?;
+        // Not every file system knows when a file was made.
+        let begun = metadata.created().or_else(|_| metadata.modified())?;
         let last_checkpoint = end.checkpoints.last().map_or(0, |last| last.offset);
         segment.replace(end.len, end.checkpoints);
         Ok(Self {
@@ -68,6 +74,27 @@ impl Opened {
                 next: end.next,
             },
             report,
+            begun,
         })
     }
+}
+
+/// Opens the last segment for writing. One that another session shares is copied first: what is
+/// shared is never written to.
+fn open_alone(segment: &Segment) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let file = options.open(&segment.path)?;
+    if file.metadata()?.nlink() == 1 {
+        return Ok(file);
+    }
+    // Checkpoints are made anew.
+    match std::fs::remove_file(segment.checkpoint_path()) {
+        Err(error) if error.kind() != Io::NotFound => return Err(error),
+        _ => {}
+    }
+    let fresh = segment.path.with_extension("log.new");
+    std::io::copy(&mut &file, &mut directory::create_file(&fresh)?)?;
+    std::fs::rename(&fresh, &segment.path)?;
+    options.open(&segment.path)
 }

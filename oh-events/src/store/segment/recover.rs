@@ -6,8 +6,8 @@ use std::io::Result;
 use crate::store::Encoded;
 
 use super::checkpoint::{self, Checkpoint, SPACING_BYTES};
-use super::files::Segment;
 use super::scan::{Piece, Scan};
+use super::segment_file::Segment;
 
 /// The end of a segment.
 #[derive(Debug)]

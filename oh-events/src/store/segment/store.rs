@@ -1,18 +1,19 @@
 //! The store: a directory of session directories.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, Result, SessionId};
 
 use crate::blocking;
-use crate::store::blob::FileBlobStore;
 use crate::store::{EventLog, EventReader, EventStore, Writer};
 
+use super::holder_file;
+use super::limits::Limits;
 use super::log::SegmentLog;
+use super::retention::Retention;
 use super::view::SegmentReader;
 
 /// Keeps each session as append-only files in a directory of its own.
@@ -21,6 +22,7 @@ use super::view::SegmentReader;
 /// ROOT/<session>/00000000000000000000.log    events, one line each: <crc32 8 hex> <length 8 hex> {json}
 /// ROOT/<session>/00000000000000000000.idx    where some of them begin; can be derived
 /// ROOT/<session>/lock, holder.json           the one writer
+/// ROOT/<session>/snapshot                    what the log folds to
 /// ROOT/<session>/blobs/<id>                  large contents
 /// ```
 ///
@@ -35,8 +37,7 @@ use super::view::SegmentReader;
 #[non_exhaustive]
 pub struct SegmentStore {
     root: PathBuf,
-    segment_bytes: u64,
-    blob_bytes: u64,
+    limits: Limits,
 }
 
 impl SegmentStore {
@@ -44,22 +45,35 @@ impl SegmentStore {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            segment_bytes: 64 * 1024 * 1024,
-            blob_bytes: FileBlobStore::DEFAULT_BYTES,
+            limits: Limits::default(),
         }
     }
 
     /// Sets the size after which a new file is begun; 64 MiB by default.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
-        self.segment_bytes = bytes;
+        self.limits.segment_bytes = bytes.max(1);
+        self
+    }
+
+    /// Sets the age after which a new file is begun, at the next append; none by default.
+    #[must_use]
+    pub fn segment_age(mut self, age: Duration) -> Self {
+        self.limits.segment_age = Some(age);
+        self
+    }
+
+    /// Sets how much of a log is kept; everything by default.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.limits.retention = retention;
         self
     }
 
     /// Sets how much the large contents of a session may take; 1 GiB by default.
     #[must_use]
     pub fn blob_bytes(mut self, bytes: u64) -> Self {
-        self.blob_bytes = bytes;
+        self.limits.blob_bytes = bytes;
         self
     }
 
@@ -95,7 +109,7 @@ impl SegmentStore {
 }
 
 fn is_session(directory: &Path) -> bool {
-    directory.join("lock").is_file()
+    directory.join(holder_file::LOCK).is_file()
 }
 
 #[async_trait]
@@ -104,20 +118,7 @@ impl EventStore for SegmentStore {
         let (store, session) = (self.clone(), session.clone());
         blocking::run("open event log", move || {
             let directory = store.directory(&session);
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&directory)
-                .map_err(|error| {
-                    Error::io("open event log", error).with_object(directory.display().to_string())
-                })?;
-            let log = SegmentLog::open(
-                directory,
-                &session,
-                &writer,
-                store.segment_bytes,
-                store.blob_bytes,
-            )?;
+            let log = SegmentLog::open(directory, &session, &writer, store.limits)?;
             Ok(Box::new(log) as Box<dyn EventLog>)
         })
         .await

@@ -3,16 +3,19 @@
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use crate::store::Encoded;
 
 use super::checkpoint::{self, Checkpoint, SPACING_BYTES};
 use super::directory;
-use super::files::{Files, Segment};
+use super::files::Files;
 use super::holder_file::Held;
+use super::limits::Limits;
 use super::line;
 use super::medium::Medium;
 use super::opened::Opened;
+use super::segment_file::Segment;
 use super::sync;
 
 /// Largest batch buffer that is kept for the next append.
@@ -33,6 +36,8 @@ pub(super) struct State {
     pub(super) medium: Arc<dyn Medium>,
     checkpoints: Option<File>,
     last_checkpoint: u64,
+    /// When the segment was begun.
+    begun: SystemTime,
     /// Bytes up to the end of the last event.
     len: u64,
     pub(super) next: u64,
@@ -44,11 +49,11 @@ pub(super) struct State {
     pub(super) broken: Option<std::io::Error>,
     buffer: Vec<u8>,
     /// `None` after closing.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<Arc<Held>>,
 }
 
 impl Tail {
-    pub(super) fn new(opened: Opened, held: Held) -> Self {
+    pub(super) fn new(opened: Opened, held: Arc<Held>) -> Self {
         Self {
             dirty: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -56,6 +61,7 @@ impl Tail {
                 medium: Arc::new(opened.file),
                 checkpoints: None,
                 last_checkpoint: opened.last_checkpoint,
+                begun: opened.begun,
                 len: opened.len,
                 next: opened.layout.next,
                 ragged: false,
@@ -97,13 +103,13 @@ impl State {
         &mut self,
         batch: &[Encoded],
         files: &Files,
-        segment_bytes: u64,
+        limits: &Limits,
     ) -> std::io::Result<()> {
         if self.ragged {
             self.medium.set_len(self.len)?;
             self.ragged = false;
         }
-        if self.len >= segment_bytes {
+        if self.is_full(limits) {
             self.roll(files)?;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -159,6 +165,12 @@ impl State {
         }
     }
 
+    fn is_full(&self, limits: &Limits) -> bool {
+        // A clock that was set back makes no segment old.
+        let is_old = |age| self.begun.elapsed().is_ok_and(|since| since >= age);
+        self.len > 0 && (self.len >= limits.segment_bytes || limits.segment_age.is_some_and(is_old))
+    }
+
     /// Begins a new segment.
     fn roll(&mut self, files: &Files) -> std::io::Result<()> {
         let segment = Arc::new(Segment::new(&files.directory, self.next, 0));
@@ -170,6 +182,7 @@ impl State {
         self.segment = Arc::clone(&segment);
         self.checkpoints = None;
         self.last_checkpoint = 0;
+        self.begun = SystemTime::now();
         self.len = 0;
         files.layout().segments.push(segment);
         Ok(())

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::SegmentStore;
+use super::limits::Limits;
 use super::line::{self, Parsed};
 use super::log::SegmentLog;
 use super::medium::Medium;
@@ -50,7 +51,11 @@ impl Folder {
     fn open_with(&self, durability: Durability, segment_bytes: u64) -> SegmentLog {
         let writer = Writer::new("test").durability(durability);
         let directory = self.path().to_owned();
-        SegmentLog::open(directory, &session(), &writer, segment_bytes, 0).unwrap()
+        let limits = Limits {
+            segment_bytes,
+            ..Limits::default()
+        };
+        SegmentLog::open(directory, &session(), &writer, limits).unwrap()
     }
 
     fn open(&self) -> SegmentLog {

@@ -13,16 +13,27 @@ use oh_core::{Error, EventId, Result};
 
 use crate::blocking;
 use crate::store::blob::{BlobStore, FileBlobStore};
-use crate::store::{Damage, Direction, Encoded, EventReader, ReadRange};
+use crate::store::{Damage, Direction, Encoded, EventReader, ReadRange, Snapshot};
 
-use super::files::{self, Files, Found, Layout};
-use super::recover;
+use super::files::{self, Files, Layout};
+use super::walk::Found;
+use super::{recover, snapshot_file};
 
 /// How often a follower looks whether a writer of another process has written.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// The last segment and the length of its file at the last look.
-type Seen = Option<(u64, u64)>;
+/// What a look at the files found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    /// First event of the oldest segment.
+    oldest: u64,
+    /// First event of the last segment.
+    last: u64,
+    /// Length of its file.
+    len: u64,
+}
+
+type Seen = Option<Look>;
 
 #[derive(Debug)]
 pub(super) struct SegmentReader {
@@ -58,7 +69,11 @@ fn look(files: &Files, seen: &mut Seen) -> Result<()> {
         Error::io("read event log", error).with_object(files.directory.display().to_string())
     };
     let mut found = files::list(&files.directory).map_err(failed)?;
-    let now = found.last().map(|last| (last.first, last.len()));
+    let now = found.first().zip(found.last()).map(|(oldest, last)| Look {
+        oldest: oldest.first,
+        last: last.first,
+        len: last.len(),
+    });
     if now.is_some() && now == *seen {
         return Ok(());
     }
@@ -128,6 +143,16 @@ impl EventReader for SegmentReader {
         }
     }
 
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        let files = Arc::clone(&self.files);
+        blocking::run("read snapshot", move || {
+            snapshot_file::load(&files.directory).map_err(|error| {
+                Error::io("read snapshot", error).with_object(files.directory.display().to_string())
+            })
+        })
+        .await
+    }
+
     fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
         let directory = self.files.directory.join("blobs");
         Some(Arc::new(FileBlobStore::reader(directory)))
@@ -141,6 +166,13 @@ fn read_forward(files: &Files, range: ReadRange) -> Result<Vec<Encoded>> {
     files.walk(range.from.0, range.to.0, &mut |found| match found {
         Found::Event(id, json) => {
             if page.len() >= range.limit {
+                return ControlFlow::Break(());
+            }
+            // What was dropped in between is for the reader of the next page to meet.
+            if page
+                .last()
+                .is_some_and(|(last, _)| id != EventId::next(*last))
+            {
                 return ControlFlow::Break(());
             }
             bytes += json.len();
@@ -174,6 +206,13 @@ fn read_reverse(files: &Files, range: ReadRange) -> Result<Vec<Encoded>> {
     files.walk(from, to, &mut |found| {
         match found {
             Found::Event(id, json) => {
+                if page
+                    .back()
+                    .is_some_and(|(last, _)| id != EventId::next(*last))
+                {
+                    page.clear();
+                    bytes = 0;
+                }
                 bytes += json.len();
                 page.push_back((id, Bytes::copy_from_slice(json)));
                 while bytes > range.max_bytes && page.len() > 1 {
