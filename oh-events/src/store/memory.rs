@@ -1,6 +1,6 @@
 //! Logs in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 use tokio::sync::watch;
 
-use super::blob::{BlobStore, MemoryBlobStore};
+use super::blob::{BlobStore, MemoryBlobStore, references};
 use super::encoded::Encoded;
 use super::event_store::{EventLog, EventReader, EventStore};
 use super::holder::Holder;
@@ -83,12 +83,33 @@ impl Session {
     fn snapshot(&self) -> MutexGuard<'_, Option<Snapshot>> {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// A session with the events before `at`, which are shared, and the blobs that they name.
+    fn fork(&self, at: usize) -> Option<Self> {
+        let events = self.events.read().unwrap_or_else(PoisonError::into_inner);
+        let events = events.get(..at)?.to_vec();
+        let mut named = HashSet::new();
+        for event in &events {
+            references::visit(event.json(), &mut |blob| {
+                named.insert(blob.to_owned());
+            });
+        }
+        let snapshot = self.snapshot().clone();
+        Some(Self {
+            next: watch::Sender::new(events.len() as u64),
+            blobs: self.blobs.copy(&named),
+            snapshot: Mutex::new(snapshot.filter(|snapshot| snapshot.next.0 <= at as u64)),
+            events: RwLock::new(events),
+            tenure: Mutex::default(),
+        })
+    }
 }
 
 #[async_trait]
 impl EventStore for MemoryStore {
     async fn open(&self, session: &SessionId, writer: Writer) -> Result<Box<dyn EventLog>> {
-        let log = Arc::clone(self.sessions().entry(session.clone()).or_default());
+        let mut sessions = self.sessions();
+        let log = Arc::clone(sessions.entry(session.clone()).or_default());
         let epoch = {
             let mut tenure = log.tenure();
             if let Some(holder) = &tenure.holder {
@@ -98,6 +119,7 @@ impl EventStore for MemoryStore {
             tenure.holder = Some(Holder::this_process(writer.name, tenure.epoch));
             tenure.epoch
         };
+        drop(sessions);
         Ok(Box::new(MemoryLog {
             id: session.clone(),
             report: OpenReport::new(log.next()),
@@ -118,6 +140,39 @@ impl EventStore for MemoryStore {
         let sessions = MemoryStore::sessions(self);
         let range = sessions.range::<SessionId, _>((start, Bound::Unbounded));
         Ok(range.take(limit).map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
+        let refused = |kind, name: &SessionId| {
+            Error::new(kind, "fork session").with_object(name.as_str())
+        };
+        let mut sessions = MemoryStore::sessions(self);
+        let source = sessions
+            .get(from)
+            .ok_or_else(|| refused(ErrorKind::NotFound, from))?;
+        if sessions.contains_key(to) {
+            return Err(refused(ErrorKind::AlreadyExists, to));
+        }
+        let events = usize::try_from(at.0).ok();
+        let fork = events.and_then(|events| source.fork(events)).ok_or_else(|| {
+            let next = source.next();
+            refused(ErrorKind::InvalidInput, from)
+                .with_detail(format!("it ends before {at}: its next event is {next}"))
+        })?;
+        sessions.insert(to.clone(), Arc::new(fork));
+        Ok(true)
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<()> {
+        let mut sessions = MemoryStore::sessions(self);
+        let log = sessions.get(session).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "remove session").with_object(session.as_str())
+        })?;
+        if let Some(holder) = &log.tenure().holder {
+            return Err(holder.clone().conflict(session));
+        }
+        sessions.remove(session);
+        Ok(())
     }
 }
 

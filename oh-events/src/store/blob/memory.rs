@@ -1,6 +1,6 @@
 //! Blobs in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +41,25 @@ impl MemoryBlobStore {
 impl MemoryBlobStore {
     fn blobs(&self) -> MutexGuard<'_, HashMap<String, BytesMut>> {
         self.0.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryBlobStore {
+    /// A store of its own with some of the blobs.
+    pub(crate) fn copy(&self, named: &HashSet<String>) -> Self {
+        let blobs: HashMap<_, _> = self
+            .blobs()
+            .iter()
+            .filter(|(name, _)| named.contains(*name))
+            .map(|(name, blob)| (name.clone(), blob.clone()))
+            .collect();
+        let bytes = blobs.values().map(|blob| blob.len() as u64).sum();
+        Self(Arc::new(Inner {
+            room: self.0.room.with_used(bytes),
+            // New names are new in both.
+            count: AtomicU64::new(self.0.count.load(Ordering::Relaxed)),
+            blobs: Mutex::new(blobs),
+        }))
     }
 }
 

@@ -8,5 +8,5 @@ mod room;
 
 pub use blob_store::{BlobStore, BlobWriter, MAX_READ_BYTES};
 pub use file::FileBlobStore;
-pub(crate) use file::SyncAtFinish;
+pub(crate) use file::{SyncAtFinish, is_name};
 pub use memory::MemoryBlobStore;

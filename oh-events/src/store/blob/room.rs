@@ -16,6 +16,11 @@ impl Room {
         }
     }
 
+    /// As much room in all, of which this is used.
+    pub(super) fn with_used(&self, used_bytes: u64) -> Self {
+        Self::new(self.limit_bytes, used_bytes)
+    }
+
     /// Takes room for up to `wanted` bytes and returns for how many there was any.
     pub(super) fn take(&self, wanted: usize) -> usize {
         let mut granted = 0;

@@ -1,8 +1,8 @@
 //! New files of a log, and their names.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Result, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Whether new bytes are written to disk before they count.
@@ -10,6 +10,11 @@ use std::path::Path;
 pub(super) enum Sync {
     Yes,
     No,
+}
+
+/// Creates a directory for its owner only, with what is above it.
+pub(super) fn create(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Creates a segment, empty and for its owner only.

@@ -1,8 +1,8 @@
 //! The lock that keeps a second writer out, and the note of who holds it.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind as Io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use oh_core::{Error, ErrorKind, Result, SessionId};
@@ -34,11 +34,7 @@ impl Drop for Held {
 /// Becomes the writer of a log, whose directory is created if there is none.
 pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<Held> {
     loop {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|error| failed(directory, error))?;
+        directory::create(directory).map_err(|error| failed(directory, error))?;
         // One that was removed meanwhile is begun anew.
         if let Some(lock) = lock(directory, session, OpenOptions::new().create(true))? {
             let epoch = epoch(directory).saturating_add(1);

@@ -14,15 +14,19 @@
 //! A line of a segment is `<crc32 8 hex> <length 8 hex> {json}\n`; both numbers are about the
 //! JSON alone. Files have mode 0600, directories 0700.
 
+mod aside;
 mod checkpoint;
+mod contents;
 mod directory;
 mod files;
+mod fork;
 mod holder_file;
 mod limits;
 mod log;
 mod medium;
 mod opened;
 mod recover;
+mod remove;
 mod retention;
 mod scan;
 mod segment_file;

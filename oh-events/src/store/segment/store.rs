@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oh_core::{Error, ErrorKind, Result, SessionId};
+use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 
 use crate::blocking;
 use crate::store::{EventLog, EventReader, EventStore, Writer};
 
-use super::holder_file;
 use super::limits::Limits;
 use super::log::SegmentLog;
 use super::retention::Retention;
 use super::view::SegmentReader;
+use super::{fork, holder_file, remove};
 
 /// Keeps each session as append-only files in a directory of its own.
 ///
@@ -141,5 +141,18 @@ impl EventStore for SegmentStore {
     async fn sessions(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
         let (store, after) = (self.clone(), after.cloned());
         blocking::run("list sessions", move || store.list(after.as_ref(), limit)).await
+    }
+    async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
+        let (root, from, to) = (self.root.clone(), from.clone(), to.clone());
+        blocking::run("fork session", move || {
+            fork::fork(&root, &from, at, &to, fork::link_or_copy)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<()> {
+        let (root, session) = (self.root.clone(), session.clone());
+        blocking::run("remove session", move || remove::remove(&root, &session)).await
     }
 }

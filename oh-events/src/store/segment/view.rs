@@ -51,6 +51,10 @@ impl SegmentReader {
         }
     }
 
+    pub(super) fn into_files(self) -> Arc<Files> {
+        self.files
+    }
+
     /// Looks at the files that any writer writes.
     pub(super) fn follow(directory: PathBuf) -> Result<Self> {
         let files = Files::new(directory, Layout::default());
