@@ -24,6 +24,6 @@ pub use store::{
 };
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,
-    EventViewer, Events, Feed, Live, LossySubscription, OutputMasker, OutputSink, Query, Resume,
-    RuntimeChange, SinkOutput, SinkResult, StateChange, Subscription,
+    EventViewer, Events, Feed, ForkBuilder, Lineage, Live, LossySubscription, OutputMasker,
+    OutputSink, Query, Resume, RuntimeChange, SinkOutput, SinkResult, StateChange, Subscription,
 };

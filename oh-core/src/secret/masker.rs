@@ -74,6 +74,30 @@ impl Masker {
         Self::build(secrets)
     }
 
+    /// Creates a masker that knows what both know.
+    ///
+    /// # Errors
+    /// [`TooLarge`](ErrorKind::TooLarge) where the secrets together are larger than can be
+    /// searched for.
+    pub fn merge(&self, other: &Self) -> Result<Self> {
+        let (Some(known), Some(others)) = (self.known(), other.known()) else {
+            return Ok(match self.is_empty() {
+                true => other.clone(),
+                false => self.clone(),
+            });
+        };
+        let mut secrets = known.secrets.clone();
+        for (name, secret) in &others.secrets {
+            let is_known = secrets
+                .iter()
+                .any(|(n, s)| n == name && s.expose() == secret.expose());
+            if !is_known {
+                secrets.push((name.clone(), secret.clone()));
+            }
+        }
+        Self::build(secrets)
+    }
+
     fn build(secrets: Vec<(String, Secret)>) -> Result<Self> {
         const OPERATION: &str = "mask secret";
         if secrets.is_empty() {

@@ -372,3 +372,24 @@ fn a_key_of_several_lines_is_hidden_where_its_lines_are_taken_apart() {
     }
     assert_eq!(masker.mask(key.trim_end()), MASK);
 }
+
+#[test]
+fn a_merged_masker_knows_what_both_know() {
+    let masker = |secrets: &[(&str, &str)]| {
+        let secrets = secrets.iter().map(|(n, s)| (*n, Secret::new(*s)));
+        Masker::new(secrets).unwrap()
+    };
+    let one = masker(&[("a", "secret one"), ("b", "secret two")]);
+    let other = masker(&[("b", "secret two"), ("b", "secret three")]);
+    for merged in [one.merge(&other), other.merge(&one)] {
+        let merged = merged.unwrap();
+        let text = merged
+            .mask("secret one, secret two, secret three")
+            .into_owned();
+        assert_eq!(text, format!("{MASK}, {MASK}, {MASK}"));
+        assert_eq!(merged.names().count(), 3);
+    }
+    let none = Masker::default();
+    assert_eq!(none.merge(&one).unwrap().names().count(), 2);
+    assert_eq!(one.merge(&none).unwrap().names().count(), 2);
+}

@@ -143,9 +143,8 @@ impl EventStore for MemoryStore {
     }
 
     async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
-        let refused = |kind, name: &SessionId| {
-            Error::new(kind, "fork session").with_object(name.as_str())
-        };
+        let refused =
+            |kind, name: &SessionId| Error::new(kind, "fork session").with_object(name.as_str());
         let mut sessions = MemoryStore::sessions(self);
         let source = sessions
             .get(from)
@@ -154,11 +153,13 @@ impl EventStore for MemoryStore {
             return Err(refused(ErrorKind::AlreadyExists, to));
         }
         let events = usize::try_from(at.0).ok();
-        let fork = events.and_then(|events| source.fork(events)).ok_or_else(|| {
-            let next = source.next();
-            refused(ErrorKind::InvalidInput, from)
-                .with_detail(format!("it ends before {at}: its next event is {next}"))
-        })?;
+        let fork = events
+            .and_then(|events| source.fork(events))
+            .ok_or_else(|| {
+                let next = source.next();
+                refused(ErrorKind::InvalidInput, from)
+                    .with_detail(format!("it ends before {at}: its next event is {next}"))
+            })?;
         sessions.insert(to.clone(), Arc::new(fork));
         Ok(true)
     }

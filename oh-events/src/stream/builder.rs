@@ -12,7 +12,7 @@ use crate::store::{Durability, EventStore, Writer};
 
 use super::append::Core;
 use super::delta::DeltaHub;
-use super::event_stream::EventStream;
+use super::event_stream::{EventStream, Origin};
 use super::hub::Hub;
 use super::ring::Ring;
 use super::secrets::Secrets;
@@ -127,7 +127,15 @@ impl EventStreamBuilder {
             self.clock,
             self.durability == Durability::Each,
         );
-        Ok(EventStream::new(core, DeltaHub::new(self.delta_bytes)))
+        let origin = Origin {
+            store: self.store,
+            durability: self.durability,
+        };
+        Ok(EventStream::new(
+            core,
+            DeltaHub::new(self.delta_bytes),
+            origin,
+        ))
     }
 }
 

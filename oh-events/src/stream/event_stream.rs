@@ -11,7 +11,7 @@ use oh_core::{
 use crate::filter::Filter;
 use crate::fold::SessionState;
 use crate::store::blob::BlobStore;
-use crate::store::{EventStore, OpenReport};
+use crate::store::{Durability, EventStore, OpenReport};
 
 use super::append::Core;
 use super::builder::EventStreamBuilder;
@@ -34,6 +34,14 @@ use super::subscription::{Cursor, Subscription};
 pub struct EventStream {
     core: Arc<Core>,
     deltas: Arc<Deltas>,
+    origin: Arc<Origin>,
+}
+
+/// Where the log is kept, and how: what a fork takes over.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) durability: Durability,
 }
 
 /// Ends the followers of live fragments with the last handle.
@@ -52,11 +60,16 @@ impl EventStream {
         EventStreamBuilder::new(Arc::new(store), session)
     }
 
-    pub(super) fn new(core: Core, deltas: DeltaHub) -> Self {
+    pub(super) fn new(core: Core, deltas: DeltaHub, origin: Origin) -> Self {
         Self {
             core: Arc::new(core),
             deltas: Arc::new(Deltas(Arc::new(deltas))),
+            origin: Arc::new(origin),
         }
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {

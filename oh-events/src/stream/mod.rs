@@ -3,12 +3,17 @@
 mod append;
 mod builder;
 mod claim;
+mod copy;
 mod delta;
 mod event_stream;
 mod events;
 #[cfg(test)]
 mod filter_tests;
+mod fork;
+#[cfg(test)]
+mod fork_tests;
 mod hub;
+mod lineage;
 mod lossy;
 #[cfg(test)]
 mod lossy_tests;
@@ -39,6 +44,8 @@ pub use claim::Claim;
 pub use delta::{Delta, DeltaChannel, DeltaSubscription, Live};
 pub use event_stream::EventStream;
 pub use events::Events;
+pub use fork::ForkBuilder;
+pub use lineage::Lineage;
 pub use lossy::{Feed, LossySubscription, Resume};
 pub use query::Query;
 pub use runtime_status::RuntimeChange;

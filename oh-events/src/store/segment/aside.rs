@@ -35,10 +35,7 @@ pub(super) fn name(root: &Path, purpose: Purpose, session: &SessionId) -> PathBu
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        let path = root.join(format!(
-            "{}{session}.{process}-{number}",
-            purpose.prefix()
-        ));
+        let path = root.join(format!("{}{session}.{process}-{number}", purpose.prefix()));
         // Left by a process that had the same number.
         if path.symlink_metadata().is_err() {
             return path;

@@ -147,7 +147,8 @@ impl Fork<'_> {
     /// Checks every event of the fork, and writes those of its last segment; returns the blobs
     /// that they name.
     fn copy_events(&self, last: &Segment) -> Result<HashSet<String>> {
-        let failed = |error| Error::io(OPERATION, error).with_object(last.path.display().to_string());
+        let failed =
+            |error| Error::io(OPERATION, error).with_object(last.path.display().to_string());
         let blobs = FileBlobStore::reader(self.source.join(BLOBS));
         let blobs = blobs.names().map_err(failed)?;
         let mut named = HashSet::new();
@@ -181,7 +182,9 @@ impl Fork<'_> {
         if expected < self.at {
             return Err(Dropped::new(EventId(expected), EventId(self.at)).into());
         }
-        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+        let file = file
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         Ok(named)
     }
@@ -222,5 +225,8 @@ fn name_blobs(json: &[u8], blobs: &HashSet<String>, named: &mut HashSet<String>)
 /// The age of a segment counts, for what is kept of a log.
 fn keep_time(from: &Segment, to: &Segment) -> Result<(), IoError> {
     let modified = from.path.metadata()?.modified()?;
-    File::options().write(true).open(&to.path)?.set_modified(modified)
+    File::options()
+        .write(true)
+        .open(&to.path)?
+        .set_modified(modified)
 }

@@ -20,6 +20,8 @@ mod contents;
 mod directory;
 mod files;
 mod fork;
+#[cfg(test)]
+mod fork_tests;
 mod holder_file;
 mod limits;
 mod log;
@@ -27,6 +29,8 @@ mod medium;
 mod opened;
 mod recover;
 mod remove;
+#[cfg(test)]
+mod remove_tests;
 mod retention;
 mod scan;
 mod segment_file;
@@ -37,6 +41,8 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+#[cfg(test)]
+mod upkeep_tests;
 mod view;
 mod walk;
 

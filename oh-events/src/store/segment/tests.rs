@@ -21,18 +21,18 @@ use crate::store::{
 
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-fn session() -> SessionId {
+pub(super) fn session() -> SessionId {
     SessionId::new("s").unwrap()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap()
 }
 
-fn event(id: u64, text: &str) -> Encoded {
+pub(super) fn event(id: u64, text: &str) -> Encoded {
     Encoded::new(EventId(id), format!("{{\"id\":{id},\"text\":\"{text}\"}}")).unwrap()
 }
 
@@ -79,12 +79,15 @@ impl Folder {
     }
 }
 
-fn append(log: &SegmentLog, batch: &[Encoded]) -> Result<()> {
+pub(super) fn append(log: &SegmentLog, batch: &[Encoded]) -> Result<()> {
     block_on(log.append(log.next(), log.epoch(), batch))
 }
 
 /// What a reader gets who reads on behind damage: ids, and ranges of damage.
-fn read_all(reader: &Arc<dyn EventReader>, range: ReadRange) -> (Vec<u64>, Vec<(u64, u64)>) {
+pub(super) fn read_all(
+    reader: &Arc<dyn EventReader>,
+    range: ReadRange,
+) -> (Vec<u64>, Vec<(u64, u64)>) {
     let (mut ids, mut damages) = (Vec::new(), Vec::new());
     let (mut from, mut to) = (range.from, range.to.min(reader.next()));
     runtime().block_on(async {
@@ -120,7 +123,7 @@ fn everything(folder: &Folder) -> (Vec<u64>, Vec<(u64, u64)>) {
     read_all(&folder.open().reader(), ReadRange::default())
 }
 
-fn ids(range: std::ops::Range<u64>) -> Vec<u64> {
+pub(super) fn ids(range: std::ops::Range<u64>) -> Vec<u64> {
     range.collect()
 }
 
