@@ -1,7 +1,9 @@
 //! The main job: a task goes in, a model asks for tool calls, the local runtime runs them in a
 //! fresh workspace, every step is an event in a durable log.
 //!
-//! `cargo run --example quickstart` plays a script, so it needs no key and no network.
+//! `cargo run --example quickstart` plays a script, so it needs no key and no network. With
+//! `OH_LLM_BASE_URL`, `OH_LLM_MODEL` and, where it is wanted, `OH_LLM_API_KEY` it is a small agent
+//! on any OpenAI-compatible server: `cargo run --example quickstart -- "task"`.
 #![allow(clippy::print_stdout)]
 
 use std::io::Write;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use oh_events::{EventStream, Live, Query, SegmentStore};
-use oh_llm::{ChatModel, ChatRequest, Script, ScriptedModel, Transcript};
+use oh_llm::{ChatModel, ChatRequest, OpenAiChat, Script, ScriptedModel, Transcript};
 use oh_runtime::action::MessageAction;
 use oh_runtime::event::Draft;
 use oh_runtime::message::Message;
@@ -30,7 +32,6 @@ const MAX_STEPS: usize = 20;
 #[tokio::main]
 async fn main() -> Result<()> {
     let task = std::env::args().nth(1).unwrap_or_else(|| TASK.to_owned());
-    check_request(&task)?;
     let place = std::env::temp_dir().join(format!("oh-quickstart-{}", std::process::id()));
     std::fs::create_dir_all(place.join("workspace"))?;
 
@@ -51,7 +52,7 @@ async fn main() -> Result<()> {
     );
     let live = tokio::spawn(show_live(stream.clone()));
 
-    let model = scripted_model(&runtime).await?;
+    let model = choose_model(&runtime, &task).await?;
     println!("task: {task}\nmodel: {}\n", model.id());
 
     stream.set_state(AgentTrigger::Loaded).await?;
@@ -88,7 +89,8 @@ async fn control(stream: &EventStream, model: &dyn ChatModel) -> Result<()> {
         messages.extend(Transcript::from_events(events.iter().map(|event| &**event)));
         let completion = model
             .complete(&ChatRequest::new(messages).tools(tools()))
-            .await?;
+            .await
+            .map_err(|error| advice(&error))?;
         println!("model ({:.1?}): {}", thinking.elapsed(), completion.text());
 
         for call in completion.tool_calls() {
@@ -158,28 +160,42 @@ async fn show_live(stream: EventStream) {
     }
 }
 
-/// Clients of real models are not there yet, and the script knows one task.
-fn check_request(task: &str) -> Result<()> {
-    let asked = ["OH_LLM_BASE_URL", "OH_LLM_MODEL", "OH_LLM_API_KEY"]
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_some())
-        .collect::<Vec<_>>();
-    if !asked.is_empty() {
-        return Err(format!(
-            "{} set, but this version has no client for real models yet: unset them to play the \
-             script, or implement oh_llm::ChatModel for the client you have",
-            asked.join(", ")
-        )
-        .into());
+/// The model that the environment names, or the script.
+async fn choose_model(runtime: &LocalRuntime, task: &str) -> Result<Box<dyn ChatModel>> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (url, model) = (variable("OH_LLM_BASE_URL"), variable("OH_LLM_MODEL"));
+    if let (Some(url), Some(model)) = (&url, &model) {
+        let mut builder = OpenAiChat::builder(url, model).on_retry(|notice| {
+            println!("{}; trying again in {:.1?}", notice.error, notice.wait);
+        });
+        if let Some(key) = variable("OH_LLM_API_KEY") {
+            builder = builder.key(key);
+        }
+        return Ok(Box::new(builder.build().map_err(|error| advice(&error))?));
+    }
+    if url.is_some() || model.is_some() {
+        let missing = "set both OH_LLM_BASE_URL and OH_LLM_MODEL for a real model (and \
+                       OH_LLM_API_KEY if it wants a key), or none of them for the script";
+        return Err(missing.into());
     }
     if task != TASK {
-        return Err(
-            "the scripted model knows one task only: run the example without one, until a \
-                    client for real models is there"
-                .into(),
-        );
+        let unknown = "the scripted model knows one task only: run the example without one, or \
+                       set OH_LLM_BASE_URL and OH_LLM_MODEL for a real model";
+        return Err(unknown.into());
     }
-    Ok(())
+    scripted_model(runtime).await
+}
+
+/// What to change, by the names that were set here.
+fn advice(error: &oh_llm::Error) -> String {
+    match error.kind() {
+        oh_llm::ErrorKind::Auth => format!("{error}: look at OH_LLM_API_KEY"),
+        oh_llm::ErrorKind::BadRequest | oh_llm::ErrorKind::Decode => {
+            format!("{error}: look at OH_LLM_BASE_URL and OH_LLM_MODEL")
+        }
+        oh_llm::ErrorKind::Transport => format!("{error}: look at OH_LLM_BASE_URL"),
+        _ => error.to_string(),
+    }
 }
 
 /// Plays the script in Python, or in sh where there is no Python.

@@ -1,6 +1,7 @@
 //! Pieces of an answer to a whole one.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ use oh_core::tool::ToolCall;
 
 use crate::delta::Delta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::ModelId;
+use crate::model::{CompletionStream, ModelId};
 use crate::response::{Completion, FinishReason, Usage};
 
 /// Gathers [`Delta`]s.
@@ -47,6 +48,15 @@ impl Accumulator {
             finish: None,
             usage: None,
         }
+    }
+
+    /// Gathers a whole stream.
+    pub(crate) async fn gather(model: ModelId, mut stream: CompletionStream) -> Result<Completion> {
+        let mut accumulator = Self::new(model);
+        while let Some(delta) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+            accumulator.push(delta?);
+        }
+        accumulator.finish()
     }
 
     /// Takes the next piece.

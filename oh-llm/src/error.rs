@@ -13,13 +13,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The key was refused.
     Auth,
+    /// The account has no credit left.
+    OutOfCredits,
     /// Too many requests.
     RateLimited {
         /// How long to wait, if the provider said so.
         retry_after: Option<Duration>,
     },
-    /// The provider is overloaded.
-    Overloaded,
+    /// The provider is overloaded or out of order for the moment.
+    Overloaded {
+        /// How long to wait, if the provider said so.
+        retry_after: Option<Duration>,
+    },
     /// The request is longer than the model can take.
     ContextTooLong,
     /// The provider refuses the content.
@@ -68,12 +73,22 @@ impl Error {
         &self.kind
     }
 
+    /// How long the provider asks to wait, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind {
+            ErrorKind::RateLimited { retry_after } | ErrorKind::Overloaded { retry_after } => {
+                retry_after
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind,
             ErrorKind::RateLimited { .. }
-                | ErrorKind::Overloaded
+                | ErrorKind::Overloaded { .. }
                 | ErrorKind::Timeout
                 | ErrorKind::Transport
         )

@@ -1,7 +1,6 @@
 //! The trait that every client of a model implements.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -64,11 +63,7 @@ pub trait ChatModel: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// As [`stream`](Self::stream).
     async fn complete(&self, request: &ChatRequest) -> Result<Completion> {
-        let mut stream = self.stream(request).await?;
-        let mut accumulator = Accumulator::new(self.id().clone());
-        while let Some(delta) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-            accumulator.push(delta?);
-        }
-        accumulator.finish()
+        let stream = self.stream(request).await?;
+        Accumulator::gather(self.id().clone(), stream).await
     }
 }

@@ -2,6 +2,7 @@
 
 use oh_core::message::Message;
 use oh_core::tool::ToolSpec;
+use serde_json::Value;
 
 /// Whether the model has to call a tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,53 @@ pub enum ToolChoice {
     Tool(String),
 }
 
+/// How much a model should think before it answers; models that do not know it ignore or refuse
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReasoningEffort {
+    /// As little as it can.
+    Minimal,
+    /// A little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl ReasoningEffort {
+    /// The word that providers use for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// The form that the text of an answer must have.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OutputSchema {
+    /// Name of the form: letters, digits, `_` and `-`.
+    pub name: String,
+    /// Its JSON schema.
+    pub schema: Value,
+}
+
+impl OutputSchema {
+    /// Demands JSON of a schema.
+    pub fn new(name: impl Into<String>, schema: Value) -> Self {
+        Self {
+            name: name.into(),
+            schema,
+        }
+    }
+}
+
 /// A conversation for a model to go on with.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -32,6 +80,16 @@ pub struct ChatRequest {
     pub max_tokens: Option<u32>,
     /// Randomness, 0 to 2; the provider's default if `None`.
     pub temperature: Option<f64>,
+    /// Share of the likeliest tokens that are considered, 0 to 1; the provider's default if `None`.
+    pub top_p: Option<f64>,
+    /// Texts before which the answer ends; at most four for most providers.
+    pub stop: Vec<String>,
+    /// Start of the provider's randomness, where it can be set.
+    pub seed: Option<i64>,
+    /// How much to think; the provider's default if `None`.
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// Form that the text of the answer must have.
+    pub output: Option<OutputSchema>,
 }
 
 impl ChatRequest {
@@ -43,6 +101,11 @@ impl ChatRequest {
             tool_choice: ToolChoice::Auto,
             max_tokens: None,
             temperature: None,
+            top_p: None,
+            stop: Vec::new(),
+            seed: None,
+            reasoning_effort: None,
+            output: None,
         }
     }
 
@@ -71,6 +134,41 @@ impl ChatRequest {
     #[must_use]
     pub fn temperature(mut self, value: f64) -> Self {
         self.temperature = Some(value);
+        self
+    }
+
+    /// Sets [`top_p`](Self::top_p).
+    #[must_use]
+    pub fn top_p(mut self, share: f64) -> Self {
+        self.top_p = Some(share);
+        self
+    }
+
+    /// Ends the answer before this text.
+    #[must_use]
+    pub fn stop(mut self, text: impl Into<String>) -> Self {
+        self.stop.push(text.into());
+        self
+    }
+
+    /// Sets the start of the randomness.
+    #[must_use]
+    pub fn seed(mut self, seed: i64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets how much to think.
+    #[must_use]
+    pub fn reasoning_effort(mut self, effort: ReasoningEffort) -> Self {
+        self.reasoning_effort = Some(effort);
+        self
+    }
+
+    /// Demands a form of the answer.
+    #[must_use]
+    pub fn output(mut self, output: OutputSchema) -> Self {
+        self.output = Some(output);
         self
     }
 }

@@ -50,6 +50,8 @@ pub struct Usage {
     pub cache_read_tokens: u64,
     /// Tokens of the request that were written to a cache.
     pub cache_write_tokens: u64,
+    /// Tokens of the answer that the model thought with.
+    pub reasoning_tokens: u64,
 }
 
 /// A whole answer.
