@@ -20,7 +20,7 @@ pub use fold::{Approval, Counts, IrregularStep, Recorded, SessionState, Statisti
 pub use store::blob::{BlobStore, BlobWriter};
 pub use store::{
     Damage, Direction, Dropped, Durability, Encoded, EventLog, EventReader, EventStore, Holder,
-    MemoryStore, OpenReport, ReadRange, Retention, SegmentStore, Snapshot, Writer,
+    MemoryStore, OpenHandsStore, OpenReport, ReadRange, Retention, SegmentStore, Snapshot, Writer,
 };
 pub use stream::{
     Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream, EventStreamBuilder,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use oh_core::{Error, Result};
 use oh_events::conformance::{self, Options, Report, Storage, StoreHarness};
-use oh_events::{Durability, EventStore, MemoryStore, SegmentStore};
+use oh_events::{Durability, EventStore, MemoryStore, OpenHandsStore, SegmentStore};
 use tempfile::TempDir;
 
 /// Room for the blobs of a session that a check can fill.
@@ -84,6 +84,56 @@ impl Storage for InFolder {
     fn blob_bytes(&self) -> Option<u64> {
         Some(BLOB_BYTES)
     }
+}
+
+#[derive(Debug)]
+struct OpenHands {
+    user: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct InV0Folder {
+    folder: TempDir,
+    user: Option<&'static str>,
+}
+
+#[async_trait]
+impl StoreHarness for OpenHands {
+    async fn storage(&self) -> Result<Box<dyn Storage>> {
+        let (folder, user) = (folder()?, self.user);
+        Ok(Box::new(InV0Folder { folder, user }))
+    }
+}
+
+#[async_trait]
+impl Storage for InV0Folder {
+    async fn open(&self) -> Result<Arc<dyn EventStore>> {
+        let mut store = OpenHandsStore::new(self.folder.path()).blob_bytes(BLOB_BYTES);
+        if let Some(user) = self.user {
+            store = store.user(user)?;
+        }
+        Ok(Arc::new(store))
+    }
+
+    fn blob_bytes(&self) -> Option<u64> {
+        Some(BLOB_BYTES)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openhands_store_conforms() {
+    let report = run(&OpenHands { user: None }, Options::default()).await;
+    assert!(report.is_green(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openhands_store_conforms_for_a_user_when_appends_are_synced() {
+    let harness = OpenHands {
+        user: Some("someone@example.org"),
+    };
+    let options = Options::default().durability(Durability::Group);
+    let report = run(&harness, options).await;
+    assert!(report.is_green(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

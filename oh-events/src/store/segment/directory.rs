@@ -7,18 +7,18 @@ use std::path::Path;
 
 /// Whether new bytes are written to disk before they count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sync {
+pub(in crate::store) enum Sync {
     Yes,
     No,
 }
 
 /// Creates a directory for its owner only, with what is above it.
-pub(super) fn create(path: &Path) -> Result<()> {
+pub(in crate::store) fn create(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Creates a segment, empty and for its owner only.
-pub(super) fn create_file(path: &Path) -> Result<File> {
+pub(in crate::store) fn create_file(path: &Path) -> Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -30,7 +30,7 @@ pub(super) fn create_file(path: &Path) -> Result<File> {
 }
 
 /// Replaces a file as a whole, so that a reader never meets half of one.
-pub(super) fn replace_file(
+pub(in crate::store) fn replace_file(
     directory: &Path,
     name: &str,
     parts: &[&[u8]],
@@ -58,7 +58,7 @@ pub(super) fn replace_file(
 }
 
 /// Makes the name of a new file last. Not every file system can; the file itself is synced anyway.
-pub(super) fn sync(directory: &Path) {
+pub(in crate::store) fn sync(directory: &Path) {
     if let Err(error) = File::open(directory).and_then(|directory| directory.sync_all()) {
         tracing::debug!(%error, "a directory was not synced");
     }

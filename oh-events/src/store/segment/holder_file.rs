@@ -11,16 +11,16 @@ use crate::store::Holder;
 
 use super::directory::{self, Sync};
 
-pub(super) const LOCK: &str = "lock";
-pub(super) const NOTE: &str = "holder.json";
+pub(in crate::store) const LOCK: &str = "lock";
+pub(in crate::store) const NOTE: &str = "holder.json";
 
 const OPERATION: &str = "lock event log";
 
 /// The lock, as long as this lives. The system frees it when the process dies.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(in crate::store) struct Held {
     lock: File,
-    pub(super) epoch: u64,
+    pub(in crate::store) epoch: u64,
 }
 
 impl Drop for Held {
@@ -32,7 +32,7 @@ impl Drop for Held {
 }
 
 /// Becomes the writer of a log, whose directory is created if there is none.
-pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<Held> {
+pub(in crate::store) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<Held> {
     loop {
         directory::create(directory).map_err(|error| failed(directory, error))?;
         // One that was removed meanwhile is begun anew.
@@ -46,7 +46,7 @@ pub(super) fn take(directory: &Path, session: &SessionId, name: &str) -> Result<
 }
 
 /// Keeps writers out of a log that is there; `None` if there is none.
-pub(super) fn keep_out(directory: &Path, session: &SessionId) -> Result<Option<Held>> {
+pub(in crate::store) fn keep_out(directory: &Path, session: &SessionId) -> Result<Option<Held>> {
     match lock(directory, session, &mut OpenOptions::new()) {
         Ok(lock) => Ok(lock.map(|lock| Held {
             lock,
@@ -58,12 +58,12 @@ pub(super) fn keep_out(directory: &Path, session: &SessionId) -> Result<Option<H
 }
 
 /// Number of the last tenure, 0 if there was none.
-pub(super) fn epoch(directory: &Path) -> u64 {
+pub(in crate::store) fn epoch(directory: &Path) -> u64 {
     read(directory).map_or(0, |holder| holder.epoch)
 }
 
 /// Notes this process as the holder.
-pub(super) fn note(directory: &Path, name: &str, epoch: u64) -> Result<()> {
+pub(in crate::store) fn note(directory: &Path, name: &str, epoch: u64) -> Result<()> {
     let holder = Holder::this_process(name, epoch);
     let text = serde_json::to_vec(&holder).map_err(|error| failed(directory, error.into()))?;
     directory::replace_file(directory, NOTE, &[&text], Sync::No)

@@ -17,12 +17,12 @@
 mod aside;
 mod checkpoint;
 mod contents;
-mod directory;
+pub(super) mod directory;
 mod files;
 mod fork;
 #[cfg(test)]
 mod fork_tests;
-mod holder_file;
+pub(super) mod holder_file;
 mod limits;
 mod log;
 mod medium;
@@ -34,9 +34,9 @@ mod remove_tests;
 mod retention;
 mod scan;
 mod segment_file;
-mod snapshot_file;
+pub(super) mod snapshot_file;
 mod store;
-mod sync;
+pub(super) mod sync;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,12 @@ use crate::store::Snapshot;
 use super::directory::{self, Sync};
 use super::line::{hex, push_hex};
 
-pub(super) const NAME: &str = "snapshot";
+pub(in crate::store) const NAME: &str = "snapshot";
 
 const HEADER_BYTES: usize = 8 + 1 + 16 + 1;
 
 /// Puts a snapshot in place of the former one, which stays until the new one is whole.
-pub(super) fn save(directory: &Path, snapshot: &Snapshot, sync: Sync) -> Result<()> {
+pub(in crate::store) fn save(directory: &Path, snapshot: &Snapshot, sync: Sync) -> Result<()> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     let next = snapshot.next.0;
     push_hex(&mut header, (next >> 32) as u32);
@@ -33,7 +33,7 @@ pub(super) fn save(directory: &Path, snapshot: &Snapshot, sync: Sync) -> Result<
 }
 
 /// Reads the snapshot. One that is not whole counts as none: it can be made again.
-pub(super) fn load(directory: &Path) -> Result<Option<Snapshot>> {
+pub(in crate::store) fn load(directory: &Path) -> Result<Option<Snapshot>> {
     let file = match std::fs::File::open(directory.join(NAME)) {
         Ok(file) => file,
         Err(error) if error.kind() == Io::NotFound => return Ok(None),

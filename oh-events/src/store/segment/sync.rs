@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 /// What the thread does when it is asked to: writes to disk all that is there and returns the
 /// next id of that moment. It notes a failure by itself, as no one may wait for it.
-pub(super) type Work = Arc<dyn Fn() -> IoResult<u64> + Send + Sync>;
+pub(in crate::store) type Work = Arc<dyn Fn() -> IoResult<u64> + Send + Sync>;
 
 enum Request {
     /// Sync at once, and answer.
@@ -21,13 +21,13 @@ enum Request {
 }
 
 /// A handle on the thread, which starts with the first request and ends with the handle.
-pub(super) struct Syncer {
+pub(in crate::store) struct Syncer {
     work: Work,
     thread: Mutex<Option<(Sender<Request>, JoinHandle<()>)>>,
 }
 
 impl Syncer {
-    pub(super) fn new(work: Work) -> Self {
+    pub(in crate::store) fn new(work: Work) -> Self {
         Self {
             work,
             thread: Mutex::new(None),
@@ -35,7 +35,7 @@ impl Syncer {
     }
 
     /// Syncs and waits for it.
-    pub(super) async fn now(&self) -> Result<u64> {
+    pub(in crate::store) async fn now(&self) -> Result<u64> {
         let (answer, answered) = oneshot::channel();
         self.send(Request::Now(answer))?;
         match answered.await {
@@ -46,12 +46,12 @@ impl Syncer {
     }
 
     /// Syncs within a time, in the background.
-    pub(super) fn soon(&self, within: Duration) -> Result<()> {
+    pub(in crate::store) fn soon(&self, within: Duration) -> Result<()> {
         self.send(Request::Soon(within))
     }
 
     /// Ends the thread, after what was asked for, and gives it to whoever wants to wait for it.
-    pub(super) fn end(&self) -> Option<JoinHandle<()>> {
+    pub(in crate::store) fn end(&self) -> Option<JoinHandle<()>> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.take().map(|(_, handle)| handle)
     }
@@ -117,7 +117,7 @@ fn run(requests: &Receiver<Request>, work: &Work) {
     }
 }
 
-pub(super) fn copy(error: &std::io::Error) -> std::io::Error {
+pub(in crate::store) fn copy(error: &std::io::Error) -> std::io::Error {
     match error.raw_os_error() {
         Some(code) => std::io::Error::from_raw_os_error(code),
         None => std::io::Error::new(error.kind(), error.to_string()),
