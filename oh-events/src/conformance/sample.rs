@@ -1,7 +1,9 @@
 //! Events to append.
 
 use oh_core::action::MessageAction;
-use oh_core::{Draft, EventId, Source, Timestamp, codec};
+use oh_core::event::BlobRef;
+use oh_core::observation::RunObservation;
+use oh_core::{Draft, EventBody, EventId, Observation, Source, Timestamp, codec};
 
 use crate::store::Encoded;
 
@@ -9,7 +11,18 @@ use super::expect::Checked;
 
 /// An event with a text.
 pub(super) fn event(id: u64, text: &str) -> Checked<Encoded> {
-    let draft = Draft::new(Source::User, MessageAction::new(text));
+    encode(id, Draft::new(Source::User, MessageAction::new(text)))
+}
+
+/// An event whose large content is a blob.
+pub(super) fn event_with(id: u64, blob: &BlobRef) -> Checked<Encoded> {
+    let mut observation = RunObservation::new("the beginning", "make noise");
+    observation.details.stdout_blob = Some(blob.clone());
+    let body = EventBody::from(Observation::from(observation));
+    encode(id, Draft::new(Source::Environment, body))
+}
+
+fn encode(id: u64, draft: Draft) -> Checked<Encoded> {
     let time = Timestamp::from_micros(1_700_000_000_000_000 + i64::try_from(id).unwrap_or(0));
     let event = draft.into_event(EventId(id), time);
     Ok(Encoded::new(EventId(id), codec::encode_event(&event))?)

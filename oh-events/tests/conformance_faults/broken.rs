@@ -52,6 +52,12 @@ pub(crate) enum Fault {
     CallsCutBlobsComplete,
     TakesPathsForBlobs,
     HidesBlobsFromReaders,
+    ForgetsSnapshots,
+    KeepsTheFirstSnapshot,
+    ForksEverything,
+    ForksOntoWhatIsThere,
+    ForgetsToRemove,
+    RemovesUnderTheWriter,
     Panics,
 }
 
@@ -60,6 +66,7 @@ pub(crate) enum Fault {
 pub(crate) struct Shared {
     fault: Fault,
     logs: Mutex<HashMap<SessionId, Weak<dyn EventLog>>>,
+    snapshots: Mutex<HashMap<SessionId, Snapshot>>,
 }
 
 impl Shared {
@@ -67,6 +74,7 @@ impl Shared {
         Arc::new(Self {
             fault,
             logs: Mutex::default(),
+            snapshots: Mutex::default(),
         })
     }
 
@@ -158,7 +166,7 @@ impl EventStore for Broken {
         }
         let viewed = self.inner.view(session).await;
         let inner = viewed.map_err(|e| self.shared.error(e))?;
-        Ok(BrokenReader::wrap(inner, &self.shared))
+        Ok(BrokenReader::wrap(session, inner, &self.shared))
     }
 
     async fn sessions(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
@@ -174,11 +182,29 @@ impl EventStore for Broken {
     }
 
     async fn fork(&self, from: &SessionId, at: EventId, to: &SessionId) -> Result<bool> {
-        self.inner.fork(from, at, to).await
+        match self.shared.fault {
+            Fault::ForksEverything => {
+                let end = self.inner.view(from).await?.next();
+                self.inner.fork(from, end.max(at), to).await
+            }
+            Fault::ForksOntoWhatIsThere => {
+                // Whatever was there before.
+                let _ = self.inner.remove(to).await;
+                self.inner.fork(from, at, to).await
+            }
+            _ => self.inner.fork(from, at, to).await,
+        }
     }
 
     async fn remove(&self, session: &SessionId) -> Result<()> {
-        self.inner.remove(session).await
+        match self.shared.fault {
+            Fault::ForgetsToRemove => self.inner.view(session).await.map(drop),
+            Fault::RemovesUnderTheWriter => {
+                self.shared.expire(session).await?;
+                self.inner.remove(session).await
+            }
+            _ => self.inner.remove(session).await,
+        }
     }
 }
 
@@ -238,7 +264,7 @@ impl EventLog for BrokenLog {
     }
 
     fn reader(&self) -> Arc<dyn EventReader> {
-        BrokenReader::wrap(self.inner.reader(), &self.shared)
+        BrokenReader::wrap(&self.session, self.inner.reader(), &self.shared)
     }
 
     fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
@@ -292,7 +318,15 @@ impl EventLog for BrokenLog {
     }
 
     async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<()> {
-        self.inner.save_snapshot(snapshot).await
+        let first = {
+            let mut snapshots = self.shared.snapshots.lock().unwrap();
+            let first = snapshots.entry(self.session.clone());
+            first.or_insert_with(|| snapshot.clone()).clone()
+        };
+        match self.shared.fault {
+            Fault::KeepsTheFirstSnapshot => self.inner.save_snapshot(&first).await,
+            _ => self.inner.save_snapshot(snapshot).await,
+        }
     }
 
     async fn close(&self) -> Result<()> {
@@ -311,12 +345,19 @@ struct BrokenReader {
     next_at_first: EventId,
     /// Set while a wait is under way, and left set by one that was given up.
     waiting: AtomicBool,
+    /// The first of this session; later ones find a snapshot that a former log saved.
+    writers: u64,
 }
 
 impl BrokenReader {
-    fn wrap(inner: Arc<dyn EventReader>, shared: &Arc<Shared>) -> Arc<dyn EventReader> {
+    fn wrap(
+        session: &SessionId,
+        inner: Arc<dyn EventReader>,
+        shared: &Arc<Shared>,
+    ) -> Arc<dyn EventReader> {
         Arc::new(Self {
             next_at_first: inner.next(),
+            writers: shared.current(session).map_or(0, |log| log.epoch()),
             inner,
             shared: Arc::clone(shared),
             waiting: AtomicBool::new(false),
@@ -368,7 +409,10 @@ impl EventReader for BrokenReader {
     }
 
     async fn snapshot(&self) -> Result<Option<Snapshot>> {
-        self.inner.snapshot().await
+        match self.shared.fault {
+            Fault::ForgetsSnapshots if self.writers > 1 => Ok(None),
+            _ => self.inner.snapshot().await,
+        }
     }
 
     async fn wait_past(&self, known: EventId) -> Result<EventId> {

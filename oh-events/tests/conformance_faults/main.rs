@@ -198,6 +198,41 @@ const CAUGHT: &[(Fault, &str, &str)] = &[
         "its reader has none",
     ),
     (
+        Fault::ForgetsSnapshots,
+        "a_snapshot_survives_opening_again",
+        "there is no snapshot",
+    ),
+    (
+        Fault::KeepsTheFirstSnapshot,
+        "a_snapshot_replaces_the_former_one",
+        "EventId(2) instead of EventId(3)",
+    ),
+    (
+        Fault::ForksEverything,
+        "a_fork_shares_the_past",
+        "holds 90 events instead of 37",
+    ),
+    (
+        Fault::ForksOntoWhatIsThere,
+        "a_fork_onto_a_session_already_exists_and_changes_nothing",
+        "succeeded",
+    ),
+    (
+        Fault::ForgetsToRemove,
+        "a_removed_session_is_gone",
+        "succeeded",
+    ),
+    (
+        Fault::ForgetsToRemove,
+        "a_removed_session_can_be_begun_anew",
+        "EventId(40) instead of EventId(0)",
+    ),
+    (
+        Fault::RemovesUnderTheWriter,
+        "a_session_with_a_writer_is_not_removed",
+        "succeeded",
+    ),
+    (
         Fault::Panics,
         "any_range_is_read_in_both_directions",
         "an index out of order",

@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
     check!(a_fork_at_either_end_is_whole),
     check!(a_session_with_a_writer_can_be_forked),
     check!(a_fork_can_be_forked),
-    check!(a_fork_has_the_blobs_of_the_past),
+    check!(a_fork_has_the_blobs_that_its_past_names),
     check!(a_fork_outlives_what_it_came_from),
     check!(a_fork_onto_a_session_already_exists_and_changes_nothing),
     check!(a_fork_beyond_the_end_is_invalid_and_makes_nothing),
@@ -130,7 +130,7 @@ async fn a_fork_can_be_forked(trial: &Trial) -> Checked {
     trial.expect_holds(&three, &wanted).await
 }
 
-async fn a_fork_has_the_blobs_of_the_past(trial: &Trial) -> Checked {
+async fn a_fork_has_the_blobs_that_its_past_names(trial: &Trial) -> Checked {
     let (from, to) = (session("from")?, session("to")?);
     let log = trial.filled(&from, 3).await?;
     let store = blobs(&*log)?;
@@ -138,7 +138,7 @@ async fn a_fork_has_the_blobs_of_the_past(trial: &Trial) -> Checked {
     let mut blob = store.create().await?;
     blob.write(Bytes::copy_from_slice(&content)).await?;
     let named = blob.finish().await?;
-    append(&*log, &sample::batch(3, 4, from.as_str())?).await?;
+    append(&*log, &[sample::event_with(3, &named)?]).await?;
     log.close().await?;
     fork(trial, &from, 4, &to).await?;
     let fork = trial.open(&to).await?;

@@ -33,7 +33,7 @@ impl Found {
             Self::Damage(Damage::new(EventId(id), EventId(id + 1), place, offset))
         };
         Ok(match check(&bytes) {
-            Ok(()) => match event(id, Bytes::from(bytes)) {
+            Ok(()) => match event(id, &Bytes::from(bytes)) {
                 Some(event) => Self::Event(event),
                 None => damage(0),
             },
@@ -51,7 +51,7 @@ fn check(bytes: &[u8]) -> std::result::Result<(), serde_json::Error> {
 
 /// The event of some JSON, if it is that one. Its bytes are kept, but for white space around it
 /// and line feeds between its parts.
-pub(super) fn event(id: u64, json: Bytes) -> Option<Encoded> {
+pub(super) fn event(id: u64, json: &Bytes) -> Option<Encoded> {
     let json = json.slice_ref(json.trim_ascii());
     let json = if json.contains(&b'\n') {
         // In valid JSON a line feed is white space: inside of texts it is escaped.

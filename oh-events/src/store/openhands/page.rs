@@ -47,7 +47,7 @@ fn parse(start: u64, bytes: &Bytes) -> Option<Vec<Encoded>> {
     }
     raw.iter()
         .zip(start..)
-        .map(|(raw, id)| found::event(id, bytes.slice_ref(raw.get().as_bytes())))
+        .map(|(raw, id)| found::event(id, &bytes.slice_ref(raw.get().as_bytes())))
         .collect()
 }
 
