@@ -25,6 +25,8 @@ type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct EventStreamBuilder {
     store: Arc<dyn EventStore>,
     session: SessionId,
+    /// Whose snapshot may stand beside the log.
+    folded_as: Option<SessionId>,
     name: String,
     masker: Masker,
     clock: Clock,
@@ -40,6 +42,7 @@ impl EventStreamBuilder {
         Self {
             store,
             session,
+            folded_as: None,
             name: "event stream".to_owned(),
             masker: Masker::default(),
             clock: Box::new(clock::now),
@@ -49,6 +52,12 @@ impl EventStreamBuilder {
             delta_bytes: 4 * 1024 * 1024,
             snapshot_events: 1024,
         }
+    }
+
+    /// Takes a snapshot of the session that the log was forked from, too.
+    pub(super) fn folded_as(mut self, parent: SessionId) -> Self {
+        self.folded_as = Some(parent);
+        self
     }
 
     /// Names the writer, for whoever finds the log taken.
@@ -116,7 +125,8 @@ impl EventStreamBuilder {
         let writer = Writer::new(self.name).durability(self.durability);
         let log = self.store.open(&self.session, writer).await?;
         let (reader, next) = (log.reader(), log.next());
-        let Loaded { state, saved } = load(&reader, &self.session, next).await?;
+        let folded_as = self.folded_as.as_ref().unwrap_or(&self.session);
+        let Loaded { state, saved } = load(&reader, folded_as, next).await?;
         let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
         let core = Core::new(
             self.session,

@@ -149,7 +149,8 @@ impl ForkBuilder {
         let builder = EventStreamBuilder::new(store, self.session);
         let builder = (self.configure)(builder)
             .masker(masker)
-            .durability(durability);
+            .durability(durability)
+            .folded_as(self.parent.clone());
         let stream = builder.open().await?;
         let note = Lineage::new(self.parent, self.at).note();
         stream

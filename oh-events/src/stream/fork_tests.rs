@@ -6,12 +6,12 @@ use oh_core::action::{MessageAction, RunAction};
 use oh_core::observation::RunObservation;
 use oh_core::secret::{MASK, Masker, Secret};
 use oh_core::{
-    BlobRef, ByteRange, ErrorKind, Event, EventBody, EventId, Observation, Result, SessionId,
-    Source,
+    AgentTrigger, BlobRef, ByteRange, ErrorKind, Event, EventBody, EventId, Observation, Result,
+    SessionId, Source,
 };
 
 use super::{Cursor, EventStream, ForkBuilder, Lineage, Query};
-use crate::{Damage, Durability, EventStore, MemoryStore, SegmentStore};
+use crate::{Damage, Dropped, Durability, EventStore, MemoryStore, Retention, SegmentStore};
 
 fn id(name: &str) -> SessionId {
     SessionId::new(name).unwrap()
@@ -243,4 +243,34 @@ async fn a_fork_that_cannot_be_made_leaves_no_session() {
     for other in others {
         assert_eq!(other.sessions(None, 9).await.unwrap(), []);
     }
+}
+
+#[tokio::test]
+async fn a_fork_knows_the_state_that_dropped_events_led_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SegmentStore::new(folder.path())
+        .segment_bytes(500)
+        .retention(Retention::new().max_events(5));
+    let parent = parent(store).await;
+    parent.set_state(AgentTrigger::Loaded).await.unwrap();
+    let state = parent.state();
+    for n in 0..20 {
+        say(&parent, &n.to_string()).await;
+    }
+    parent.close().await.unwrap();
+    let at = parent.next();
+    let fork = parent.fork(at, id("fork")).open().await.unwrap();
+    let first = all(&fork).await[0].id;
+    assert!(first > EventId(10), "the event of the state is not there");
+    assert_eq!(fork.state(), state);
+    fork.close().await.unwrap();
+    let error = parent
+        .fork(EventId(3), id("early"))
+        .open()
+        .await
+        .unwrap_err();
+    assert_eq!(Dropped::of(&error), Some(&Dropped::new(EventId(3), first)));
+    // Elsewhere it would have to begin at 0.
+    let copy = parent.fork(at, id("copy")).store(MemoryStore::new());
+    assert!(Dropped::of(&copy.open().await.unwrap_err()).is_some());
 }

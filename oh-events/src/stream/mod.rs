@@ -5,6 +5,8 @@ mod builder;
 mod claim;
 mod copy;
 mod delta;
+#[cfg(test)]
+mod dropped_tests;
 mod event_stream;
 mod events;
 #[cfg(test)]

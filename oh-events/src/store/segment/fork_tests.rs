@@ -79,8 +79,8 @@ const SHARES: [Share; 2] = [fork::link_or_copy, fork::copy];
 
 #[tokio::test]
 async fn a_fork_at_any_id_holds_the_past_and_both_go_on_by_themselves() {
-    for share in SHARES {
-        for at in 0..=45 {
+    for (share, step) in SHARES.into_iter().zip([3, 11]) {
+        for at in (0..=45).step_by(step) {
             let folder = Folder::new();
             let store = folder.store();
             let parent = open(&store, &session()).await;
