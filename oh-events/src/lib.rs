@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod attendance;
+mod audit;
 mod blocking;
 pub mod budget;
 mod clock;
@@ -15,6 +16,7 @@ mod stream;
 pub mod stuck;
 
 pub use attendance::Attendance;
+pub use audit::{Audit, AuditBreak, AuditFault, AuditHead, AuditReport};
 pub use filter::Filter;
 pub use fold::{Approval, Counts, IrregularStep, Recorded, SessionState, Statistics, Usage};
 pub use store::blob::{BlobStore, BlobWriter};

@@ -18,6 +18,14 @@ pub fn encode_event(event: &Event) -> String {
     text(&Envelope::of(event))
 }
 
+/// Appends what [`encode_event`] writes to bytes that are there.
+pub fn encode_event_into(event: &Event, out: &mut Vec<u8>) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, &Envelope::of(event)).is_err() {
+        out.truncate(before);
+    }
+}
+
 /// Writes an event that is not in a log yet: no id, and a source only if it has one.
 pub fn encode_draft(draft: &Draft) -> String {
     text(&Envelope {

@@ -35,6 +35,9 @@ mod tests;
 
 pub use decode::{decode_action, decode_draft, decode_event, decode_observation, event_from_value};
 pub(crate) use encode::serialize_event;
-pub use encode::{encode_action, encode_draft, encode_event, encode_observation, event_to_value};
+pub use encode::{
+    encode_action, encode_draft, encode_event, encode_event_into, encode_observation,
+    event_to_value,
+};
 pub use error::DecodeError;
 pub(crate) use native::{hide, is_hidden};

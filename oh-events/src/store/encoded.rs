@@ -5,6 +5,7 @@ use oh_core::{Error, ErrorKind, Event, EventId, Result, codec};
 use serde::Deserialize;
 
 use super::damage::Damage;
+use crate::audit;
 
 /// An event in its written form: its id and one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,10 @@ impl Encoded {
     pub(crate) fn decode(&self) -> Result<Event, Damage> {
         let damage =
             |reason: &str| Damage::new(self.id, self.id.next(), format!("its JSON: {reason}"), 0);
-        let event = codec::decode_event(&self.json).map_err(|error| damage(&error.to_string()))?;
+        let mut event =
+            codec::decode_event(&self.json).map_err(|error| damage(&error.to_string()))?;
+        // The value of a chain belongs to the log, not to the event.
+        event.extra.remove(audit::KEY);
         if event.id == self.id {
             Ok(event)
         } else {

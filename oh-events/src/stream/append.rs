@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use bytes::Bytes;
 use oh_core::{Draft, Error, ErrorKind, Event, EventId, Result, SessionId, Timestamp, codec};
 use tokio::sync::{Notify, oneshot};
 
+use crate::audit::{self, Chain};
 use crate::store::{Encoded, EventLog};
 
 use super::claim::Roles;
@@ -38,7 +39,10 @@ pub(super) struct Core {
     pub(super) state_gate: tokio::sync::Mutex<()>,
     pub(super) roles: Roles,
     pub(super) snapshots: Snapshots,
+    pub(super) chain: Option<Chain>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Size of the latest event, of which the next one may be.
+    usual_bytes: AtomicUsize,
     max_batch: usize,
     queue: Mutex<Queue>,
     idle: Notify,
@@ -52,11 +56,12 @@ struct Queue {
     closed: bool,
 }
 
-/// An event that has no id yet.
+/// An event whose id is that of the next event at the time when it came in; it gets another one if
+/// others were faster.
 struct Pending {
     event: Arc<Event>,
-    /// Its JSON, without what comes before the end of the id.
-    json: String,
+    /// Its JSON, with the id that the event has by now.
+    json: Vec<u8>,
     /// Absent for the event of the one that writes.
     done: Option<oneshot::Sender<Result<EventId>>>,
 }
@@ -73,6 +78,7 @@ impl Core {
         log: Box<dyn EventLog>,
         secrets: Secrets,
         snapshots: Snapshots,
+        chain: Option<Chain>,
         clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
         one_by_one: bool,
     ) -> Self {
@@ -84,7 +90,9 @@ impl Core {
             state_gate: tokio::sync::Mutex::new(()),
             roles: Roles::default(),
             snapshots,
+            chain,
             clock,
+            usual_bytes: AtomicUsize::new(0),
             max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
             queue: Mutex::default(),
             idle: Notify::new(),
@@ -126,7 +134,9 @@ impl Core {
             )));
         }
         let time = draft.time.clone().unwrap_or_else(|| (self.clock)());
-        let mut event = draft.into_event(EventId(0), time);
+        let mut event = draft.into_event(EventId(next), time);
+        // It would be taken for the value of a chain.
+        event.extra.remove(audit::KEY);
         let masker = self.secrets.masker();
         if !masker.is_empty() {
             event.visit_text_mut(&mut |text| {
@@ -135,14 +145,19 @@ impl Core {
                 }
             });
         }
-        let mut json = codec::encode_event(&event);
-        if !json.starts_with(WITHOUT_ID) {
+        let usual = self.usual_bytes.load(Ordering::Relaxed).min(USUAL_BYTES);
+        let mut json = Vec::with_capacity(usual + ADDED_BYTES);
+        codec::encode_event_into(&event, &mut json);
+        if !json.starts_with(ID_KEY) {
             return Err(self
                 .error(ErrorKind::Internal)
                 .with_detail("the event has no JSON form"));
         }
-        json.drain(..WITHOUT_ID.len());
-        if json.len() > Encoded::MAX_BYTES - ID_BYTES {
+        self.usual_bytes.store(json.len(), Ordering::Relaxed);
+        if json.capacity() > 2 * (json.len() + ADDED_BYTES) {
+            json.shrink_to(json.len() + ADDED_BYTES);
+        }
+        if json.len() > Encoded::MAX_BYTES - ADDED_BYTES {
             return Err(self
                 .error(ErrorKind::TooLarge)
                 .with_detail("an event is at most 256 MiB, put large contents into a blob"));
@@ -210,39 +225,35 @@ impl Core {
     }
 
     /// Gives ids, persists, publishes, answers; returns the first id.
-    async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
+    async fn write(self: Arc<Self>, mut batch: Vec<Pending>) -> Result<EventId> {
         let first = EventId(self.hub.next());
+        let mut head = self.chain.as_ref().and_then(Chain::head);
         let mut encoded = Vec::with_capacity(batch.len());
-        for (pending, id) in batch.iter().zip(first.0..=u64::MAX) {
-            encoded.push(Encoded::new(
-                EventId(id),
-                with_id(EventId(id), &pending.json),
-            ));
-        }
-        let encoded: Result<Vec<_>> = encoded.into_iter().collect();
-        let written = match &encoded {
-            Ok(encoded) => self.log.append(first, self.log.epoch(), encoded).await,
-            Err(error) => Err(Error::new(error.kind(), "append event")),
-        };
-        if let Err(error) = written {
-            let error = Arc::new(error);
-            for done in batch.into_iter().filter_map(|pending| pending.done) {
-                let _ = done.send(Err(share(&error)));
+        for (pending, id) in batch.iter_mut().zip(first.0..=u64::MAX) {
+            pending.set_id(EventId(id));
+            let mut json = std::mem::take(&mut pending.json);
+            if let Some(chain) = &self.chain {
+                head = Some(chain.seal(head, EventId(id), &mut json));
             }
-            return Err(share(&error));
+            match Encoded::new(EventId(id), json) {
+                Ok(event) => encoded.push(event),
+                Err(error) => return Err(fail(batch, error)),
+            }
         }
-        let mut answers = Vec::with_capacity(batch.len());
-        let mut events = Vec::with_capacity(batch.len());
-        for (mut pending, id) in batch.into_iter().zip(first.0..=u64::MAX) {
-            // No one else has it yet, so that nothing is copied.
-            Arc::make_mut(&mut pending.event).id = EventId(id);
-            events.push((pending.event, pending.json.len()));
-            answers.push(pending.done.map(|done| (done, EventId(id))));
+        if let Err(error) = self.log.append(first, self.log.epoch(), &encoded).await {
+            return Err(fail(batch, error));
         }
-        self.hub.publish(events);
+        if let Some(chain) = &self.chain {
+            chain.advance(head);
+        }
+        let events = batch.iter().zip(&encoded);
+        self.hub
+            .publish(events.map(|(pending, json)| (Arc::clone(&pending.event), json.json().len())));
         self.save_snapshot_if_due();
-        for (done, id) in answers.into_iter().flatten() {
-            let _ = done.send(Ok(id));
+        for (pending, id) in batch.into_iter().zip(first.0..=u64::MAX) {
+            if let Some(done) = pending.done {
+                let _ = done.send(Ok(EventId(id)));
+            }
         }
         Ok(first)
     }
@@ -312,17 +323,36 @@ async fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 }
 
 /// How the JSON of an event without an id begins.
-const WITHOUT_ID: &str = "{\"id\":0";
+const ID_KEY: &[u8] = b"{\"id\":";
 
-/// Room for `{"id":` and the longest id.
-const ID_BYTES: usize = 26;
+/// Room for a longer id and for the value of a chain.
+const ADDED_BYTES: usize = 20 + audit::SEAL_BYTES;
 
-fn with_id(id: EventId, rest: &str) -> Bytes {
-    let mut json = String::with_capacity(rest.len() + ID_BYTES);
-    json.push_str("{\"id\":");
-    json.push_str(&id.to_string());
-    json.push_str(rest);
-    json.into()
+/// Largest room that is made for an event before its size is known.
+const USUAL_BYTES: usize = 64 * 1024;
+
+impl Pending {
+    fn set_id(&mut self, id: EventId) {
+        // No one else has it yet, so that nothing is copied.
+        let event = Arc::make_mut(&mut self.event);
+        if event.id == id {
+            return;
+        }
+        event.id = id;
+        let after_key = self.json.iter().skip(ID_KEY.len());
+        let digits = after_key.take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = ID_KEY.len()..ID_KEY.len() + digits;
+        self.json.splice(digits, id.to_string().into_bytes());
+    }
+}
+
+/// Tells everyone whose event is in a batch, and returns the error for the one who writes.
+fn fail(batch: Vec<Pending>, error: Error) -> Error {
+    let error = Arc::new(error);
+    for done in batch.into_iter().filter_map(|pending| pending.done) {
+        let _ = done.send(Err(share(&error)));
+    }
+    share(&error)
 }
 
 /// The same error for each event of a batch.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oh_core::secret::Masker;
 use oh_core::{Result, SessionId, Timestamp};
 
+use crate::audit::{Audit, Chain};
 use crate::clock;
 use crate::fold::{Loaded, load};
 use crate::store::{Durability, EventStore, Writer};
@@ -30,6 +31,7 @@ pub struct EventStreamBuilder {
     name: String,
     masker: Masker,
     clock: Clock,
+    audit: Option<Audit>,
     durability: Durability,
     ring_events: usize,
     ring_bytes: usize,
@@ -46,6 +48,7 @@ impl EventStreamBuilder {
             name: "event stream".to_owned(),
             masker: Masker::default(),
             clock: Box::new(clock::now),
+            audit: None,
             durability: Durability::default(),
             ring_events: 1024,
             ring_bytes: 8 * 1024 * 1024,
@@ -75,6 +78,13 @@ impl EventStreamBuilder {
     /// Sets the clock; the system's by default.
     pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// Chains the events from the next one on; see [`Audit`]. A log that is chained without a key
+    /// goes on so in any case; one that is chained with a key is opened with that key only.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = Some(audit);
         self
     }
 
@@ -116,8 +126,10 @@ impl EventStreamBuilder {
     /// Opens the log, or creates it, and becomes its one writer.
     ///
     /// # Errors
-    /// [`Conflict`](oh_core::ErrorKind::Conflict) if another writer holds the log; the kinds of
-    /// the store.
+    /// [`Conflict`](oh_core::ErrorKind::Conflict) if another writer holds the log;
+    /// [`InvalidInput`](oh_core::ErrorKind::InvalidInput) if the log is chained and the key is
+    /// missing or needless, [`Corrupt`](oh_core::ErrorKind::Corrupt) if it is another one or the
+    /// last event of a log with a key was changed; the kinds of the store.
     ///
     /// # Cancel safety
     /// A dropped call leaves the log closed, possibly created.
@@ -125,6 +137,7 @@ impl EventStreamBuilder {
         let writer = Writer::new(self.name).durability(self.durability);
         let log = self.store.open(&self.session, writer).await?;
         let (reader, next) = (log.reader(), log.next());
+        let chain = Chain::open(&reader, next, &self.session, self.audit).await?;
         let folded_as = self.folded_as.as_ref().unwrap_or(&self.session);
         let Loaded { state, saved } = load(&reader, folded_as, next).await?;
         let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
@@ -134,6 +147,7 @@ impl EventStreamBuilder {
             log,
             Secrets::new(self.masker),
             Snapshots::new(self.snapshot_events, saved),
+            chain,
             self.clock,
             self.durability == Durability::Each,
         );

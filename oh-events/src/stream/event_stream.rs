@@ -8,6 +8,7 @@ use oh_core::{
     SessionId, Source,
 };
 
+use crate::audit::{self, Audit, AuditHead, AuditReport};
 use crate::filter::Filter;
 use crate::fold::SessionState;
 use crate::store::blob::BlobStore;
@@ -182,6 +183,24 @@ impl EventStream {
     /// Nothing is changed.
     pub async fn read(&self, query: Query) -> Result<Vec<Arc<Event>>> {
         self.events(query).collect().await
+    }
+
+    /// The last chained event and its value, to be kept where the log's writers cannot reach it;
+    /// `None` if the log is not chained, or not yet.
+    pub fn audit_head(&self) -> Option<AuditHead> {
+        self.core.chain.as_ref()?.head()
+    }
+
+    /// Walks what was published along its chain; see
+    /// [`EventViewer::verify`](crate::EventViewer::verify).
+    ///
+    /// # Errors
+    /// The kinds of the store.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn verify(&self, audit: &Audit, kept: Option<&AuditHead>) -> Result<AuditReport> {
+        audit::verify(self.core.hub.reader.as_ref(), self.next(), audit, kept).await
     }
 
     /// Waits for the observation whose cause is this action; it may be there already.

@@ -10,7 +10,7 @@ use oh_core::{Error, ErrorKind, EventId, Result, SessionId, Source};
 use tokio::sync::Semaphore;
 
 use super::{Cursor, EventStream, Query};
-use crate::{Encoded, EventLog, EventReader, EventStore, MemoryStore, OpenReport, Writer};
+use crate::{Audit, Encoded, EventLog, EventReader, EventStore, MemoryStore, OpenReport, Writer};
 
 /// Appends take a permit each, and fail while they are told to.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ async fn gated() -> (EventStream, Arc<Gate>) {
         memory: MemoryStore::new(),
         gate: Arc::clone(&gate),
     };
-    let builder = EventStream::builder(store, SessionId::new("s").unwrap());
+    let builder = EventStream::builder(store, SessionId::new("s").unwrap()).audit(Audit::new());
     (builder.open().await.unwrap(), gate)
 }
 
@@ -152,6 +152,8 @@ async fn appends_that_failed_tell_each_caller_and_use_up_no_id() {
     gate.permits.add_permits(1);
     assert_eq!(append(&stream, "space again").await.unwrap(), EventId(0));
     assert_eq!(follower.next().await.unwrap().unwrap().id, EventId(0));
+    let report = stream.verify(&Audit::new(), None).await.unwrap();
+    assert_eq!((report.broken, report.head), (None, stream.audit_head()));
 }
 
 #[tokio::test]

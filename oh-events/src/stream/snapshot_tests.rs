@@ -174,7 +174,11 @@ async fn a_stream_that_was_closed_is_opened_again_without_reading_its_past() {
 
     store.read();
     let stream = store.builder().open().await.unwrap();
-    assert_eq!(store.read(), 1, "the last event says whether it fits");
+    assert_eq!(
+        store.read(),
+        2,
+        "the last event says whether it fits, and whether the log is chained"
+    );
     assert_eq!(stream.session_state(), before);
     assert_eq!(stream.state(), AgentState::Running);
     let viewer = EventViewer::open(&store, &session()).await.unwrap();
@@ -199,7 +203,7 @@ async fn a_stream_that_was_not_closed_is_opened_from_the_last_snapshot() {
 
     store.read();
     let stream = store.builder().open().await.unwrap();
-    assert_eq!(store.read(), 1 + 20);
+    assert_eq!(store.read(), 2 + 20);
     assert_eq!(stream.session_state(), before);
 }
 
@@ -227,7 +231,7 @@ async fn a_snapshot_that_cannot_be_saved_fails_nothing_else() {
     drop(stream);
     store.read();
     let stream = store.builder().open().await.unwrap();
-    assert_eq!(store.read(), 50);
+    assert_eq!(store.read(), 1 + 50);
     assert_eq!(stream.session_state(), before);
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oh_core::{Event, EventId, Result, SessionId};
 
+use crate::audit::{self, Audit, AuditHead, AuditReport};
 use crate::fold::{SessionState, load};
 use crate::store::blob::BlobStore;
 use crate::store::{EventReader, EventStore};
@@ -77,6 +78,21 @@ impl EventViewer {
     /// Nothing is changed.
     pub async fn read(&self, query: Query) -> Result<Vec<Arc<Event>>> {
         self.events(query).collect().await
+    }
+
+    /// Walks the log along its chain, from the oldest event to the newest. Give the key that it was
+    /// chained with, and a head that was kept elsewhere to see also whether the end was cut off
+    /// or the whole chain made anew.
+    ///
+    /// A chain that breaks is no error: the report says where.
+    ///
+    /// # Errors
+    /// The kinds of the store.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed.
+    pub async fn verify(&self, audit: &Audit, kept: Option<&AuditHead>) -> Result<AuditReport> {
+        audit::verify(self.reader.as_ref(), self.next(), audit, kept).await
     }
 
     /// The large contents of the session, or `None` if the store has none.
