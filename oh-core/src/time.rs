@@ -29,9 +29,20 @@ impl Timestamp {
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-        if fraction != 0 {
-            text.push_str(&format!(".{fraction:06}"));
+        let mut text = String::with_capacity(26);
+        for (before, number, digits) in [
+            ("", year, 4),
+            ("-", month, 2),
+            ("-", day, 2),
+            ("T", hour, 2),
+            (":", minute, 2),
+            (":", second, 2),
+            (".", fraction, 6),
+        ] {
+            if before != "." || number != 0 {
+                text.push_str(before);
+                push_number(&mut text, number, digits);
+            }
         }
         Self(text)
     }
@@ -71,6 +82,15 @@ impl PartialOrd for Timestamp {
             Ordering::Equal => None,
             unequal => Some(unequal),
         }
+    }
+}
+
+/// Writes a number with leading zeros.
+fn push_number(text: &mut String, number: i64, digits: u32) {
+    for at in (0..digits).rev() {
+        let digit = number / 10_i64.pow(at) % 10;
+        // A digit, as the number is not negative.
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
     }
 }
 

@@ -4,8 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::action::{Action, CustomAction};
+use crate::codec::fields::{Field, Fields};
 use crate::codec::{DecodeError, legacy, native, seconds};
-use crate::event::{Draft, Event, EventBody, RawJson, RawObject, Source};
+use crate::event::{Draft, Event, EventBody, Source};
 use crate::id::EventId;
 use crate::observation::{CustomObservation, Observation};
 use crate::time::Timestamp;
@@ -76,7 +77,7 @@ pub fn event_from_value(value: &Value) -> Result<Event, DecodeError> {
 }
 
 fn decode(json: &[u8]) -> Result<(Option<EventId>, Draft), DecodeError> {
-    let mut top: RawObject =
+    let mut top: Fields<'_> =
         serde_json::from_slice(json).map_err(|error| DecodeError::new(error.to_string()))?;
     let id = match top.remove("id") {
         Some(id) if id.as_str() != "-1" => {
@@ -111,27 +112,27 @@ fn decode(json: &[u8]) -> Result<(Option<EventId>, Draft), DecodeError> {
             tool,
             metrics,
             hidden,
-            extra: top,
+            extra: top.into_object(),
             ..Draft::bare(body)
         },
     ))
 }
 
 /// Takes a field if its value fits, and leaves it where it is otherwise.
-fn fitting<T: DeserializeOwned>(top: &mut RawObject, key: &str) -> Option<T> {
+fn fitting<T: DeserializeOwned>(top: &mut Fields<'_>, key: &str) -> Option<T> {
     let value = top.value(key)?;
     let decoded = value.decode::<Option<T>>().ok()?;
     top.remove(key);
     decoded
 }
 
-fn decode_any_action(top: &mut RawObject) -> Result<(Action, Option<String>), DecodeError> {
+fn decode_any_action(top: &mut Fields<'_>) -> Result<(Action, Option<String>), DecodeError> {
     let kind: String = top.required("action")?;
     let args = top.remove("args");
     if !Action::V0_KINDS.contains(&kind.as_str()) {
         let custom = CustomAction {
             kind,
-            args,
+            args: args.map(Field::into_json),
             problem: None,
         };
         return Ok((custom.into(), None));
@@ -160,7 +161,7 @@ fn decode_any_action(top: &mut RawObject) -> Result<(Action, Option<String>), De
         Err(problem) => {
             let custom = CustomAction {
                 kind,
-                args,
+                args: args.map(Field::into_json),
                 problem: Some(problem.to_string()),
             };
             Ok((custom.into(), None))
@@ -168,7 +169,7 @@ fn decode_any_action(top: &mut RawObject) -> Result<(Action, Option<String>), De
     }
 }
 
-fn decode_any_observation(top: &mut RawObject) -> Result<Observation, DecodeError> {
+fn decode_any_observation(top: &mut Fields<'_>) -> Result<Observation, DecodeError> {
     let kind: String = top.required("observation")?;
     let content = top.remove("content");
     let extras = top.remove("extras");
@@ -193,15 +194,15 @@ fn decode_any_observation(top: &mut RawObject) -> Result<Observation, DecodeErro
     };
     Ok(Observation::Custom(CustomObservation {
         kind,
-        content,
-        extras,
+        content: content.map(Field::into_json),
+        extras: extras.map(Field::into_json),
         problem,
     }))
 }
 
-fn fields(json: Option<&RawJson>, key: &str) -> Result<RawObject, DecodeError> {
+fn fields<'f>(json: Option<&'f Field<'_>>, key: &str) -> Result<Fields<'f>, DecodeError> {
     match json {
-        None => Ok(RawObject::default()),
-        Some(json) => json.decode().map_err(|error: DecodeError| error.at(key)),
+        None => Ok(Fields::default()),
+        Some(json) => Fields::parse(json.as_str()).map_err(|error| error.at(key)),
     }
 }

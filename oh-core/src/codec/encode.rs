@@ -102,7 +102,8 @@ impl Serialize for Envelope<'_> {
         let (body, oh) = native::lower(self.body, self.hidden);
         let mut keys = Keys {
             map: serializer.serialize_map(None)?,
-            written: Vec::with_capacity(16),
+            written: Vec::with_capacity(if self.extra.is_empty() { 0 } else { 16 }),
+            others: !self.extra.is_empty(),
         };
         keys.some("id", self.id)?;
         keys.some("timestamp", self.time)?;
@@ -158,6 +159,8 @@ impl Envelope<'_> {
 struct Keys<M> {
     map: M,
     written: Vec<&'static str>,
+    /// There are entries beside ours.
+    others: bool,
 }
 
 impl<M: SerializeMap> Keys<M> {
@@ -165,7 +168,9 @@ impl<M: SerializeMap> Keys<M> {
         let Some(value) = value else {
             return Ok(());
         };
-        self.written.push(key);
+        if self.others {
+            self.written.push(key);
+        }
         self.map.serialize_entry(key, &value)
     }
 }

@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use crate::action::SecurityRisk;
+use crate::codec::fields::{Field, Fields};
 use crate::codec::{DecodeError, python};
 use crate::event::{RawJson, RawObject};
 
 /// Rewrites the arguments of an action; returns a timestamp that stood among them.
-pub(crate) fn action(kind: &str, args: &mut RawObject) -> Option<String> {
+pub(crate) fn action(kind: &str, args: &mut Fields<'_>) -> Option<String> {
     args.remove("keep_prompt");
     args.remove("task_completed");
     for (old, new) in [
@@ -15,7 +16,7 @@ pub(crate) fn action(kind: &str, args: &mut RawObject) -> Option<String> {
         ("images_urls", "image_urls"),
     ] {
         if let Some(value) = args.remove(old) {
-            args.insert(new, value);
+            args.insert(new, value.into_json());
         }
     }
     if let Some(json) = args.remove("security_risk")
@@ -40,7 +41,7 @@ pub(crate) fn action(kind: &str, args: &mut RawObject) -> Option<String> {
 
 /// A risk by its number; names and anything else were never valid and are dropped.
 #[allow(clippy::float_cmp, clippy::cast_precision_loss)]
-fn risk(json: &RawJson) -> Option<RawJson> {
+fn risk(json: &Field<'_>) -> Option<RawJson> {
     let number: f64 = json.decode().ok()?;
     [-1, 0, 1, 2]
         .into_iter()
@@ -50,7 +51,7 @@ fn risk(json: &RawJson) -> Option<RawJson> {
 }
 
 /// An editor call that was once recorded as the Python code that made it.
-fn translated(code: &RawJson, args: &mut RawObject) {
+fn translated(code: &Field<'_>, args: &mut Fields<'_>) {
     let code = code.decode::<String>().unwrap_or_default();
     let call = code
         .trim()
@@ -71,7 +72,7 @@ fn translated(code: &RawJson, args: &mut RawObject) {
 }
 
 /// Rewrites the extras of an observation.
-pub(crate) fn observation(kind: &str, extras: &mut RawObject) -> Result<(), DecodeError> {
+pub(crate) fn observation(kind: &str, extras: &mut Fields<'_>) -> Result<(), DecodeError> {
     extras.remove("formatted_output_and_error");
     if kind != "run" {
         return Ok(());
@@ -86,7 +87,7 @@ pub(crate) fn observation(kind: &str, extras: &mut RawObject) -> Result<(), Deco
         .map_err(|error| error.at("extras"))?
         .unwrap_or_default();
     for (key, value) in moved.into_iter().flatten() {
-        metadata.insert(key, value);
+        metadata.insert(key, value.into_json());
     }
     extras.insert("metadata", RawJson::encode(&metadata)?);
     Ok(())

@@ -1,5 +1,7 @@
 //! The words for people that stand beside every kind.
 
+use std::borrow::Cow;
+
 use crate::action::{Action, CondensationAction, RecallKind};
 use crate::codec::python;
 use crate::event::{EventBody, RawObject};
@@ -9,7 +11,7 @@ use crate::observation::Observation;
 const IDS_SHOWN: usize = 10_000;
 
 /// The text of a V0 kind; `None` for a custom kind, which keeps the text it came with.
-pub(crate) fn derive(body: &EventBody) -> Option<String> {
+pub(crate) fn derive(body: &EventBody) -> Option<Cow<'_, str>> {
     match body {
         EventBody::Action(action) => of_action(action),
         EventBody::Observation(observation) => of_observation(observation),
@@ -17,8 +19,8 @@ pub(crate) fn derive(body: &EventBody) -> Option<String> {
     }
 }
 
-fn of_action(action: &Action) -> Option<String> {
-    Some(match action {
+fn of_action(action: &Action) -> Option<Cow<'_, str>> {
+    let made = match action {
         Action::Run(a) => format!("Running command: {}", a.command),
         Action::RunPython(a) => format!("Running Python code interactively: {}", a.code),
         Action::Browse(a) => format!("I am browsing the URL: {}", a.url),
@@ -35,13 +37,13 @@ fn of_action(action: &Action) -> Option<String> {
             python::repr(&a.arguments)
         ),
         Action::Null(_) => "No action".to_owned(),
-        Action::Message(a) => a.content.clone(),
-        Action::System(a) => a.content.clone(),
+        Action::Message(a) => return Some(Cow::Borrowed(&a.content)),
+        Action::System(a) => return Some(Cow::Borrowed(&a.content)),
         Action::Think(a) => format!("I am thinking...: {}", a.thought),
         Action::Finish(a) if a.thought.is_empty() => {
             "All done! What's next on the agenda?".to_owned()
         }
-        Action::Finish(a) => a.thought.clone(),
+        Action::Finish(a) => return Some(Cow::Borrowed(&a.thought)),
         Action::Reject(a) => {
             let outputs = a.outputs.decode::<RawObject>().unwrap_or_default();
             let reason = outputs
@@ -68,7 +70,8 @@ fn of_action(action: &Action) -> Option<String> {
             n => format!("Managing {n} task items."),
         },
         Action::File(_) | Action::Confirm(_) | Action::Custom(_) => return None,
-    })
+    };
+    Some(Cow::Owned(made))
 }
 
 fn of_condensation(action: &CondensationAction) -> String {
@@ -89,8 +92,8 @@ fn of_condensation(action: &CondensationAction) -> String {
     format!("Condenser is dropping the events: [{}].", ids.join(", "))
 }
 
-fn of_observation(observation: &Observation) -> Option<String> {
-    Some(match observation {
+fn of_observation(observation: &Observation) -> Option<Cow<'_, str>> {
+    let made = match observation {
         Observation::Run(o) => format!(
             "Command `{}` executed with exit code {}.",
             o.command, o.metadata.exit_code
@@ -117,7 +120,8 @@ fn of_observation(observation: &Observation) -> Option<String> {
         | Observation::UserRejected(_)
         | Observation::Condense(_)
         | Observation::Think(_)
-        | Observation::TaskTracking(_) => observation.content().to_owned(),
+        | Observation::TaskTracking(_) => return Some(Cow::Borrowed(observation.content())),
         Observation::File(_) | Observation::Failure(_) | Observation::Custom(_) => return None,
-    })
+    };
+    Some(Cow::Owned(made))
 }

@@ -19,6 +19,7 @@
 mod decode;
 mod encode;
 mod error;
+pub(crate) mod fields;
 mod legacy;
 mod message;
 mod native;

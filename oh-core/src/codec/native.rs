@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::action::{
-    Action, ChangeAgentStateAction, ConfirmAction, ConfirmStep, FileAction, RunAction,
+    Action, ChangeAgentStateAction, ConfirmAction, ConfirmStep, FileAction, RunAction, RunOptions,
 };
 use crate::codec::DecodeError;
+use crate::codec::fields::Fields;
 use crate::event::{EventBody, Note, RawJson, RawObject, StatusChange};
 use crate::observation::{
     ErrorObservation, FailureObservation, FileObservation, NullObservation, Observation,
-    RunObservation,
+    RunDetails, RunObservation,
 };
 use crate::status::AgentState;
 
@@ -78,7 +79,9 @@ fn null(content: &str) -> EventBody {
 fn lower_action(action: &Action, oh: &mut RawObject) -> Option<Action> {
     match action {
         Action::Run(run) => {
-            *oh = set_fields(&run.options);
+            if run.options != RunOptions::default() {
+                *oh = set_fields(&run.options);
+            }
             None
         }
         Action::File(file) => {
@@ -114,7 +117,9 @@ fn lower_action(action: &Action, oh: &mut RawObject) -> Option<Action> {
 fn lower_observation(observation: &Observation, oh: &mut RawObject) -> Option<Observation> {
     match observation {
         Observation::Run(run) => {
-            *oh = set_fields(&*run.details);
+            if *run.details != RunDetails::default() {
+                *oh = set_fields(&*run.details);
+            }
             None
         }
         Observation::File(file) => {
@@ -158,7 +163,7 @@ fn set_fields(fields: &impl Serialize) -> RawObject {
 /// Undoes [`lower`]: takes what it knows out of `oh` and returns whether the event is hidden.
 ///
 /// What does not fit stays as it is: the V0 kind is right in any case.
-pub(crate) fn raise(body: &mut EventBody, top: &mut RawObject) -> bool {
+pub(crate) fn raise(body: &mut EventBody, top: &mut Fields<'_>) -> bool {
     let Some(mut oh) = top
         .value("oh")
         .and_then(|json| json.decode::<RawObject>().ok())

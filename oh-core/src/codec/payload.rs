@@ -69,7 +69,7 @@ macro_rules! payload {
 
             #[allow(unused_mut)]
             pub(crate) fn take(
-                mut fields: $crate::event::RawObject,
+                mut fields: $crate::codec::fields::Fields<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
                 Ok(Self {
                     $($($lead: Default::default(),)*)?
@@ -78,7 +78,7 @@ macro_rules! payload {
                         .optional($crate::codec::payload::key!($optional $($key)?))?
                         .unwrap_or_else(|| $default),)*)?
                     $($($aside: Default::default(),)*)?
-                    extra: fields,
+                    extra: fields.into_object(),
                 })
             }
         }
@@ -113,8 +113,11 @@ macro_rules! payload {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let fields = <$crate::event::RawObject as serde::Deserialize>::deserialize(deserializer)?;
-                Self::take(fields).map_err(serde::de::Error::custom)
+                // Whatever it is read from, the fields are borrowed from a text.
+                let json = <Box<serde_json::value::RawValue>>::deserialize(deserializer)?;
+                $crate::codec::fields::Fields::parse(json.get())
+                    .and_then(Self::take)
+                    .map_err(serde::de::Error::custom)
             }
         }
 
@@ -197,7 +200,7 @@ macro_rules! kinds {
             /// Decodes the fields of a kind of [`V0_KINDS`](Self::V0_KINDS).
             pub(crate) fn take(
                 kind: &str,
-                fields: $crate::event::RawObject,
+                fields: $crate::codec::fields::Fields<'_>,
             ) -> Result<Self, $crate::codec::DecodeError> {
                 match kind {
                     $($kind => <$type>::take(fields).map(Self::$variant),)*

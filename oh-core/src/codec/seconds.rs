@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::codec::DecodeError;
+use crate::codec::fields::Field;
 use crate::event::RawJson;
 
 /// Writes the exact decimal number with at least one digit after the point.
@@ -13,7 +14,7 @@ pub(crate) fn encode(duration: Duration) -> RawJson {
     RawJson::parse(format!("{}.{digits}", duration.as_secs())).unwrap_or_default()
 }
 
-pub(crate) fn decode(json: &RawJson) -> Result<Option<Duration>, DecodeError> {
+pub(crate) fn decode(json: &Field<'_>) -> Result<Option<Duration>, DecodeError> {
     json.decode::<Option<f64>>()?
         .map(|seconds| {
             Duration::try_from_secs_f64(seconds)

@@ -75,6 +75,10 @@ impl RawJson {
     }
 
     fn compact(raw: Box<RawValue>) -> Self {
+        // Only between the tokens of an object or a list can there be white space.
+        if !raw.get().starts_with(['{', '[']) {
+            return Self(raw);
+        }
         let mut out = None::<String>;
         let mut done = 0;
         for piece in Pieces::new(raw.get()) {
@@ -137,6 +141,12 @@ impl Default for RawJson {
 impl From<Value> for RawJson {
     fn from(value: Value) -> Self {
         Self::from_valid(value.to_string())
+    }
+}
+
+impl From<Box<RawValue>> for RawJson {
+    fn from(json: Box<RawValue>) -> Self {
+        Self::compact(json)
     }
 }
 

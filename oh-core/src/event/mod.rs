@@ -18,6 +18,7 @@ pub use body::{EventBody, Note, StatusChange};
 pub use envelope::{Draft, Event, Source};
 pub use json::RawJson;
 pub use metadata::{Cost, Metrics, ResponseLatency, TokenUsage, ToolCallMetadata};
+pub(crate) use object::Entries;
 pub use object::RawObject;
 pub(crate) use pieces::{Piece, Pieces, unquote};
 pub use truncate::{OUTPUT_LIMIT_CHARS, TRUNCATION_MARK, truncate_middle};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -91,6 +92,62 @@ impl RawObject {
     }
 }
 
+impl FromIterator<(String, RawJson)> for RawObject {
+    /// Of two equal keys the last value counts.
+    fn from_iter<I: IntoIterator<Item = (String, RawJson)>>(entries: I) -> Self {
+        let mut all = Entries::default();
+        entries
+            .into_iter()
+            .for_each(|(key, value)| all.put(key, value));
+        Self(all.into_list())
+    }
+}
+
+/// Entries of an object as they come. Of two equal keys the last value counts, at the place of
+/// the first.
+pub(crate) struct Entries<K, V> {
+    list: Vec<(K, V)>,
+    /// Where each key stands; empty while the list is short enough to be searched.
+    places: HashMap<K, usize>,
+}
+
+impl<K, V> Default for Entries<K, V> {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Entries<K, V> {
+    pub(crate) fn put(&mut self, key: K, value: V) {
+        const SEARCHED: usize = 32;
+        if self.list.len() == SEARCHED && self.places.is_empty() {
+            let keys = self.list.iter().map(|(key, _)| key.clone());
+            self.places = keys.zip(0..).collect();
+        }
+        let place = if self.places.is_empty() {
+            self.list.iter().position(|(known, _)| *known == key)
+        } else {
+            self.places.get(&key).copied()
+        };
+        match place.and_then(|place| self.list.get_mut(place)) {
+            Some(entry) => entry.1 = value,
+            None => {
+                if !self.places.is_empty() {
+                    self.places.insert(key.clone(), self.list.len());
+                }
+                self.list.push((key, value));
+            }
+        }
+    }
+
+    pub(crate) fn into_list(self) -> Vec<(K, V)> {
+        self.list
+    }
+}
+
 impl PartialEq for RawObject {
     /// Order does not count, as in JSON.
     fn eq(&self, other: &Self) -> bool {
@@ -116,9 +173,9 @@ impl Serialize for RawObject {
 
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
+        struct Object;
 
-        impl<'de> Visitor<'de> for Entries {
+        impl<'de> Visitor<'de> for Object {
             type Value = RawObject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,19 +183,14 @@ impl<'de> Deserialize<'de> for RawObject {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
-                let mut entries = Vec::<(String, RawJson)>::new();
-                let mut places = HashMap::new();
+                let mut entries = Entries::default();
                 while let Some((key, value)) = map.next_entry::<String, RawJson>()? {
-                    let place = *places.entry(key.clone()).or_insert(entries.len());
-                    match entries.get_mut(place) {
-                        Some(entry) => entry.1 = value,
-                        None => entries.push((key, value)),
-                    }
+                    entries.put(key, value);
                 }
-                Ok(RawObject(entries))
+                Ok(RawObject(entries.into_list()))
             }
         }
 
-        deserializer.deserialize_map(Entries)
+        deserializer.deserialize_map(Object)
     }
 }
