@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oh_core::action::MessageAction;
 use oh_core::secret::Secret;
 use oh_core::{ErrorKind, EventId, Result, SessionId, Source};
+use proptest::prelude::*;
 
 use super::seal::Sealed;
 use super::{Audit, AuditBreak, AuditFault, AuditHead, AuditReport};
@@ -277,4 +278,29 @@ async fn a_log_of_files_that_many_write_at_once_is_chained_and_a_lost_line_is_na
     let viewer = EventViewer::open(&store, &session()).await.unwrap();
     let report = viewer.verify(&Audit::new(), None).await.unwrap();
     assert_eq!(report.broken, broken(200, AuditFault::Missing));
+}
+
+proptest! {
+    #[test]
+    fn no_byte_of_a_chained_log_can_be_changed_unseen(
+        at in 0_usize..4,
+        byte in any::<prop::sample::Index>(),
+        change in 1_u8..=255,
+        keyed in any::<bool>(),
+    ) {
+        let audit = if keyed { key() } else { Audit::new() };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = MemoryStore::new();
+            append(&store, Some(audit.clone()), 4).await;
+            let mut lines = lines(&store).await;
+            let byte = byte.index(lines[at].len());
+            lines[at][byte] ^= change;
+            prop_assume!(lines[at][byte] != b'\n');
+            let report = verify(&store_of(&lines).await, &audit, None).await;
+            let broken = report.broken.expect("the chain breaks");
+            prop_assert!(broken.at.0 >= at as u64 && broken.at.0 <= at as u64 + 1);
+            Ok(())
+        })?;
+    }
 }

@@ -71,10 +71,11 @@ fn could_be_header(bytes: &[u8]) -> bool {
 
 pub(in crate::store) fn push_hex(out: &mut Vec<u8>, number: u32) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for shift in (0..8).rev() {
-        let digit = (number >> (shift * 4)) & 15;
-        out.extend(DIGITS.get(digit as usize));
-    }
+    let digits = [28, 24, 20, 16, 12, 8, 4, 0].map(|shift| {
+        let digit = (number >> shift) & 15;
+        DIGITS.get(digit as usize).copied().unwrap_or(b'0')
+    });
+    out.extend_from_slice(&digits);
 }
 
 /// Reads eight lower-case digits.
