@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use oh_core::{Draft, Error, ErrorKind, Event, EventId, Result, SessionId, Timestamp, codec};
+use oh_core::{Draft, Error, ErrorKind, EventId, Result, SessionId};
 use tokio::sync::{Notify, oneshot};
 
 use crate::audit::{self, Chain};
-use crate::store::{Encoded, EventLog};
+use crate::store::{Durability, Encoded, EventLog};
 
+use super::builder::Clock;
 use super::claim::Roles;
 use super::hub::Hub;
+use super::pending::{Pending, fail};
 use super::secrets::Secrets;
 use super::snapshots::Snapshots;
 
@@ -40,7 +42,7 @@ pub(super) struct Core {
     pub(super) roles: Roles,
     pub(super) snapshots: Snapshots,
     pub(super) chain: Option<Chain>,
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    clock: Clock,
     /// Size of the latest event, of which the next one may be.
     usual_bytes: AtomicUsize,
     max_batch: usize,
@@ -56,42 +58,36 @@ struct Queue {
     closed: bool,
 }
 
-/// An event whose id is that of the next event at the time when it came in; it gets another one if
-/// others were faster.
-struct Pending {
-    event: Arc<Event>,
-    /// Its JSON, with the id that the event has by now.
-    json: Vec<u8>,
-    /// Absent for the event of the one that writes.
-    done: Option<oneshot::Sender<Result<EventId>>>,
-}
-
 enum Turn {
     Write(Pending),
     Wait(oneshot::Receiver<Result<EventId>>),
 }
 
+/// What a stream is made of when it is opened.
+pub(super) struct Parts {
+    pub(super) session: SessionId,
+    pub(super) hub: Hub,
+    pub(super) log: Box<dyn EventLog>,
+    pub(super) secrets: Secrets,
+    pub(super) snapshots: Snapshots,
+    pub(super) chain: Option<Chain>,
+    pub(super) clock: Clock,
+    pub(super) durability: Durability,
+}
+
 impl Core {
-    pub(super) fn new(
-        session: SessionId,
-        hub: Hub,
-        log: Box<dyn EventLog>,
-        secrets: Secrets,
-        snapshots: Snapshots,
-        chain: Option<Chain>,
-        clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-        one_by_one: bool,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let one_by_one = parts.durability == Durability::Each;
         Self {
-            session,
-            hub: Arc::new(hub),
-            log,
-            secrets: Arc::new(secrets),
+            session: parts.session,
+            hub: Arc::new(parts.hub),
+            log: parts.log,
+            secrets: Arc::new(parts.secrets),
             state_gate: tokio::sync::Mutex::new(()),
             roles: Roles::default(),
-            snapshots,
-            chain,
-            clock,
+            snapshots: parts.snapshots,
+            chain: parts.chain,
+            clock: parts.clock,
             usual_bytes: AtomicUsize::new(0),
             max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
             queue: Mutex::default(),
@@ -124,7 +120,7 @@ impl Core {
     }
 
     /// Masks and encodes.
-    fn prepare(&self, draft: Draft) -> Result<Pending> {
+    fn prepare(&self, mut draft: Draft) -> Result<Pending> {
         let next = self.hub.next();
         if let Some(cause) = draft.cause
             && cause.0 >= next
@@ -133,7 +129,7 @@ impl Core {
                 "the cause {cause} is no event of this log yet, which ends before {next}"
             )));
         }
-        let time = draft.time.clone().unwrap_or_else(|| (self.clock)());
+        let time = draft.time.take().unwrap_or_else(|| (self.clock)());
         let mut event = draft.into_event(EventId(next), time);
         // It would be taken for the value of a chain.
         event.extra.remove(audit::KEY);
@@ -145,28 +141,12 @@ impl Core {
                 }
             });
         }
-        let usual = self.usual_bytes.load(Ordering::Relaxed).min(USUAL_BYTES);
-        let mut json = Vec::with_capacity(usual + ADDED_BYTES);
-        codec::encode_event_into(&event, &mut json);
-        if !json.starts_with(ID_KEY) {
-            return Err(self
-                .error(ErrorKind::Internal)
-                .with_detail("the event has no JSON form"));
-        }
-        self.usual_bytes.store(json.len(), Ordering::Relaxed);
-        if json.capacity() > 2 * (json.len() + ADDED_BYTES) {
-            json.shrink_to(json.len() + ADDED_BYTES);
-        }
-        if json.len() > Encoded::MAX_BYTES - ADDED_BYTES {
-            return Err(self
-                .error(ErrorKind::TooLarge)
-                .with_detail("an event is at most 256 MiB, put large contents into a blob"));
-        }
-        Ok(Pending {
-            event: Arc::new(event),
-            json,
-            done: None,
-        })
+        let usual = self.usual_bytes.load(Ordering::Relaxed);
+        let pending = Pending::encode(event, usual)
+            .map_err(|error| error.with_object(self.session.as_str()))?;
+        self.usual_bytes
+            .store(pending.json.len(), Ordering::Relaxed);
+        Ok(pending)
     }
 
     fn enter(&self, mut pending: Pending) -> Result<Turn> {
@@ -320,51 +300,6 @@ async fn spawn(work: impl Future<Output = ()> + Send + 'static) {
         Ok(runtime) => drop(runtime.spawn(work)),
         Err(_) => Box::pin(work).await,
     }
-}
-
-/// How the JSON of an event without an id begins.
-const ID_KEY: &[u8] = b"{\"id\":";
-
-/// Room for a longer id and for the value of a chain.
-const ADDED_BYTES: usize = 20 + audit::SEAL_BYTES;
-
-/// Largest room that is made for an event before its size is known.
-const USUAL_BYTES: usize = 64 * 1024;
-
-impl Pending {
-    fn set_id(&mut self, id: EventId) {
-        // No one else has it yet, so that nothing is copied.
-        let event = Arc::make_mut(&mut self.event);
-        if event.id == id {
-            return;
-        }
-        event.id = id;
-        let after_key = self.json.iter().skip(ID_KEY.len());
-        let digits = after_key.take_while(|byte| byte.is_ascii_digit()).count();
-        let digits = ID_KEY.len()..ID_KEY.len() + digits;
-        self.json.splice(digits, id.to_string().into_bytes());
-    }
-}
-
-/// Tells everyone whose event is in a batch, and returns the error for the one who writes.
-fn fail(batch: Vec<Pending>, error: Error) -> Error {
-    let error = Arc::new(error);
-    for done in batch.into_iter().filter_map(|pending| pending.done) {
-        let _ = done.send(Err(share(&error)));
-    }
-    share(&error)
-}
-
-/// The same error for each event of a batch.
-fn share(error: &Arc<Error>) -> Error {
-    let mut copy = Error::new(error.kind(), error.operation().to_owned());
-    if let Some(object) = error.object() {
-        copy = copy.with_object(object);
-    }
-    if let Some(detail) = error.detail() {
-        copy = copy.with_detail(detail.to_owned());
-    }
-    copy.with_source(Arc::clone(error))
 }
 
 impl Drop for Core {

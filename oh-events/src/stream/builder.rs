@@ -11,7 +11,7 @@ use crate::clock;
 use crate::fold::{Loaded, load};
 use crate::store::{Durability, EventStore, Writer};
 
-use super::append::Core;
+use super::append::{Core, Parts};
 use super::delta::DeltaHub;
 use super::event_stream::{EventStream, Origin};
 use super::hub::Hub;
@@ -19,7 +19,7 @@ use super::ring::Ring;
 use super::secrets::Secrets;
 use super::snapshots::Snapshots;
 
-type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+pub(super) type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Options of an [`EventStream`].
 #[must_use = "a stream is opened by `open`"]
@@ -141,16 +141,16 @@ impl EventStreamBuilder {
         let folded_as = self.folded_as.as_ref().unwrap_or(&self.session);
         let Loaded { state, saved } = load(&reader, folded_as, next).await?;
         let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
-        let core = Core::new(
-            self.session,
-            Hub::new(reader, ring, state),
+        let core = Core::new(Parts {
+            session: self.session,
+            hub: Hub::new(reader, ring, state),
             log,
-            Secrets::new(self.masker),
-            Snapshots::new(self.snapshot_events, saved),
+            secrets: Secrets::new(self.masker),
+            snapshots: Snapshots::new(self.snapshot_events, saved),
             chain,
-            self.clock,
-            self.durability == Durability::Each,
-        );
+            clock: self.clock,
+            durability: self.durability,
+        });
         let origin = Origin {
             store: self.store,
             durability: self.durability,

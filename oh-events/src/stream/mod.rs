@@ -22,6 +22,7 @@ mod lossy_tests;
 #[cfg(test)]
 mod order_tests;
 mod page;
+mod pending;
 mod query;
 mod ring;
 mod runtime_status;
