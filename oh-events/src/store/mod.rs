@@ -12,6 +12,8 @@ mod event_store;
 mod holder;
 mod line;
 mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod openhands;
 mod read_range;
 mod report;
@@ -25,6 +27,8 @@ pub use encoded::Encoded;
 pub use event_store::{EventLog, EventReader, EventStore};
 pub use holder::Holder;
 pub use memory::MemoryStore;
+#[cfg(feature = "nats")]
+pub use nats::NatsStore;
 pub use openhands::OpenHandsStore;
 pub use read_range::{Direction, ReadRange};
 pub use report::OpenReport;

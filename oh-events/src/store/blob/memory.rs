@@ -110,7 +110,7 @@ impl BlobStore for MemoryBlobStore {
 }
 
 /// Refuses a read of too many bytes at once.
-pub(super) fn check_read(id: &str, bytes: u64) -> Result<()> {
+pub(crate) fn check_read(id: &str, bytes: u64) -> Result<()> {
     if bytes <= MAX_READ_BYTES {
         return Ok(());
     }

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     limit_bytes: u64,
     used_bytes: AtomicU64,
 }
 
 impl Room {
-    pub(super) fn new(limit_bytes: u64, used_bytes: u64) -> Self {
+    pub(crate) fn new(limit_bytes: u64, used_bytes: u64) -> Self {
         Self {
             limit_bytes,
             used_bytes: AtomicU64::new(used_bytes),
@@ -17,12 +17,12 @@ impl Room {
     }
 
     /// As much room in all, of which this is used.
-    pub(super) fn with_used(&self, used_bytes: u64) -> Self {
+    pub(crate) fn with_used(&self, used_bytes: u64) -> Self {
         Self::new(self.limit_bytes, used_bytes)
     }
 
     /// Takes room for up to `wanted` bytes and returns for how many there was any.
-    pub(super) fn take(&self, wanted: usize) -> usize {
+    pub(crate) fn take(&self, wanted: usize) -> usize {
         let mut granted = 0;
         // Relaxed: a counter that orders nothing else.
         let _ = self
@@ -35,7 +35,7 @@ impl Room {
         granted
     }
 
-    pub(super) fn give_back(&self, bytes: u64) {
+    pub(crate) fn give_back(&self, bytes: u64) {
         // What was there at opening is not counted to the byte.
         let _ = self
             .used_bytes
