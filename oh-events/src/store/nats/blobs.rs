@@ -245,7 +245,7 @@ impl BlobWriter for NatsBlob {
 
     async fn finish(&mut self) -> Result<BlobRef> {
         self.store_waiting().await?;
-        let hash = self.stored.hash.clone().finalize();
+        let hash = self.stored.hash.finalize();
         let blob = BlobRef::new(self.id.clone(), self.stored.len, hex::lower(&hash));
         Ok(if self.dropped {
             blob.incomplete()
