@@ -11,9 +11,11 @@ pub mod conformance;
 mod filter;
 mod fold;
 mod hex;
+pub mod replay;
 pub mod store;
 mod stream;
 pub mod stuck;
+pub mod trajectory;
 
 pub use attendance::Attendance;
 pub use audit::{Audit, AuditBreak, AuditFault, AuditHead, AuditReport};

@@ -13,6 +13,7 @@ use crate::filter::Filter;
 use crate::fold::SessionState;
 use crate::store::blob::BlobStore;
 use crate::store::{Durability, EventStore, OpenReport};
+use crate::trajectory::{Export, ExportOptions};
 
 use super::append::Core;
 use super::builder::EventStreamBuilder;
@@ -201,6 +202,13 @@ impl EventStream {
     /// Nothing is changed.
     pub async fn verify(&self, audit: &Audit, kept: Option<&AuditHead>) -> Result<AuditReport> {
         audit::verify(self.core.hub.reader.as_ref(), self.next(), audit, kept).await
+    }
+
+    /// Writes what was published as a file of OpenHands, masked with the secrets that are known
+    /// when an event leaves.
+    pub fn export(&self, query: Query, options: ExportOptions) -> Export {
+        let secrets = Arc::clone(&self.core.secrets);
+        Export::new(self.events(query), move || secrets.masker(), options)
     }
 
     /// Waits for the observation whose cause is this action; it may be there already.

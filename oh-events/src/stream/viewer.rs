@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use oh_core::secret::Masker;
 use oh_core::{Event, EventId, Result, SessionId};
 
 use crate::audit::{self, Audit, AuditHead, AuditReport};
 use crate::fold::{SessionState, load};
 use crate::store::blob::BlobStore;
 use crate::store::{EventReader, EventStore};
+use crate::trajectory::{Export, ExportOptions};
 
 use super::events::Events;
 use super::query::Query;
@@ -93,6 +95,12 @@ impl EventViewer {
     /// Nothing is changed.
     pub async fn verify(&self, audit: &Audit, kept: Option<&AuditHead>) -> Result<AuditReport> {
         audit::verify(self.reader.as_ref(), self.next(), audit, kept).await
+    }
+
+    /// Writes what is there as a file of OpenHands, masked with these secrets: a viewer knows none
+    /// by itself.
+    pub fn export(&self, query: Query, masker: Masker, options: ExportOptions) -> Export {
+        Export::new(self.events(query), move || masker.clone(), options)
     }
 
     /// The large contents of the session, or `None` if the store has none.

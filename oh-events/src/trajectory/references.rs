@@ -1,0 +1,121 @@
+//! What names other events, under the ids that these get.
+
+use std::collections::BTreeMap;
+
+use oh_core::action::{ChangeAgentStateAction, CondensationAction, ConfirmStep};
+use oh_core::{Action, AgentState, Draft, EventBody, EventId};
+
+/// Where the events of a file end up, by the ids that they have in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NewIds(BTreeMap<u64, Vec<u64>>);
+
+/// Whether all that an event names was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Found,
+    Missing,
+}
+
+impl NewIds {
+    pub(super) fn insert(&mut self, old: EventId, new: EventId) {
+        self.0.entry(old.0).or_default().push(new.0);
+    }
+
+    /// The latest event before `before` that had the id in the file.
+    fn find(&self, old: u64, before: EventId) -> Option<EventId> {
+        let news = self.0.get(&old)?;
+        let found = news.iter().rev().find(|new| **new < before.0)?;
+        Some(EventId(*found))
+    }
+
+    /// Gives every reference of an event its new id. One that names nothing before the event is
+    /// taken out.
+    pub(super) fn renew(&self, draft: &mut Draft, id: EventId) -> Names {
+        let mut names = Names::Found;
+        if let Some(old) = draft.cause {
+            draft.cause = self.find(old.0, id);
+            if draft.cause.is_none() {
+                names = Names::Missing;
+            }
+        }
+        match &mut draft.body {
+            EventBody::Action(Action::Confirm(confirm)) => match self.find(confirm.action.0, id) {
+                Some(new) => confirm.action = new,
+                None => {
+                    // What is left is what OpenHands V0 sees.
+                    let state = match confirm.step {
+                        ConfirmStep::Approved => AgentState::UserConfirmed,
+                        ConfirmStep::Refused => AgentState::UserRejected,
+                        _ => AgentState::AwaitingUserConfirmation,
+                    };
+                    let change = ChangeAgentStateAction::new(state.as_str());
+                    draft.body = change.thought(std::mem::take(&mut confirm.thought)).into();
+                    names = Names::Missing;
+                }
+            },
+            EventBody::Action(Action::Condensation(condensation)) => {
+                if self.renew_forgotten(condensation, id) == Names::Missing {
+                    names = Names::Missing;
+                }
+            }
+            _ => {}
+        }
+        names
+    }
+
+    fn renew_forgotten(&self, condensation: &mut CondensationAction, id: EventId) -> Names {
+        if let Some(old) = &condensation.forgotten_event_ids {
+            let renewed = old.iter().filter_map(|old| {
+                let old = u64::try_from(*old).ok()?;
+                i64::try_from(self.find(old, id)?.0).ok()
+            });
+            let renewed: Vec<i64> = renewed.collect();
+            let names = match renewed.len() == old.len() {
+                true => Names::Found,
+                false => Names::Missing,
+            };
+            condensation.forgotten_event_ids = Some(renewed);
+            return names;
+        }
+        let (first, last) = (
+            condensation.forgotten_events_start_id,
+            condensation.forgotten_events_end_id,
+        );
+        let (Some(first), Some(last)) = (first, last) else {
+            return Names::Found;
+        };
+        let range = match (u64::try_from(first.max(0)), u64::try_from(last)) {
+            (Ok(first), Ok(last)) if first <= last => first..=last,
+            _ => 1..=0,
+        };
+        let inside = self.0.range_in(range).filter(|new| *new < id.0);
+        let ends = inside.fold(None, |ends: Option<(u64, u64)>, new| {
+            let (low, high) = ends.unwrap_or((new, new));
+            Some((low.min(new), high.max(new)))
+        });
+        let ends =
+            ends.and_then(|(low, high)| i64::try_from(low).ok().zip(i64::try_from(high).ok()));
+        condensation.forgotten_events_start_id = ends.map(|(low, _)| low);
+        condensation.forgotten_events_end_id = ends.map(|(_, high)| high);
+        if ends.is_none() {
+            condensation.forgotten_event_ids = Some(Vec::new());
+            return Names::Missing;
+        }
+        Names::Found
+    }
+}
+
+/// The values in a range of keys; an empty range has none.
+trait RangeIn {
+    fn range_in(&self, keys: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u64>;
+}
+
+impl RangeIn for BTreeMap<u64, Vec<u64>> {
+    fn range_in(&self, keys: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u64> {
+        // `BTreeMap::range` panics where the range is empty.
+        let keys = (!keys.is_empty()).then_some(keys);
+        keys.into_iter()
+            .flat_map(|keys| self.range(keys))
+            .flat_map(|(_, news)| news.iter().copied())
+    }
+}
