@@ -16,7 +16,7 @@ use super::references::Names;
 const BATCH: (usize, usize) = (256, 1024 * 1024);
 
 /// How a trajectory is imported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
     /// Secrets that are masked before anything is written; none by default.
@@ -24,15 +24,6 @@ pub struct ImportOptions {
     /// When a part counts as written; see [`Durability::default`]. The whole is synced in any
     /// case.
     pub durability: Durability,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        Self {
-            masker: Masker::default(),
-            durability: Durability::default(),
-        }
-    }
 }
 
 impl ImportOptions {

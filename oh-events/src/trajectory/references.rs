@@ -16,6 +16,15 @@ pub(super) enum Names {
     Missing,
 }
 
+impl Names {
+    fn and(self, other: Self) -> Self {
+        match self {
+            Self::Found => other,
+            Self::Missing => self,
+        }
+    }
+}
+
 impl NewIds {
     pub(super) fn insert(&mut self, old: EventId, new: EventId) {
         self.0.entry(old.0).or_default().push(new.0);
@@ -54,9 +63,7 @@ impl NewIds {
                 }
             },
             EventBody::Action(Action::Condensation(condensation)) => {
-                if self.renew_forgotten(condensation, id) == Names::Missing {
-                    names = Names::Missing;
-                }
+                names = names.and(self.renew_forgotten(condensation, id));
             }
             _ => {}
         }
@@ -84,11 +91,7 @@ impl NewIds {
         let (Some(first), Some(last)) = (first, last) else {
             return Names::Found;
         };
-        let range = match (u64::try_from(first.max(0)), u64::try_from(last)) {
-            (Ok(first), Ok(last)) if first <= last => first..=last,
-            _ => 1..=0,
-        };
-        let inside = self.0.range_in(range).filter(|new| *new < id.0);
+        let inside = self.between(first, last).filter(|new| *new < id.0);
         let ends = inside.fold(None, |ends: Option<(u64, u64)>, new| {
             let (low, high) = ends.unwrap_or((new, new));
             Some((low.min(new), high.max(new)))
@@ -103,19 +106,16 @@ impl NewIds {
         }
         Names::Found
     }
-}
 
-/// The values in a range of keys; an empty range has none.
-trait RangeIn {
-    fn range_in(&self, keys: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u64>;
-}
-
-impl RangeIn for BTreeMap<u64, Vec<u64>> {
-    fn range_in(&self, keys: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u64> {
+    /// The events that had an id from `first` to `last` in the file.
+    fn between(&self, first: i64, last: i64) -> impl Iterator<Item = u64> {
         // `BTreeMap::range` panics where the range is empty.
-        let keys = (!keys.is_empty()).then_some(keys);
-        keys.into_iter()
-            .flat_map(|keys| self.range(keys))
+        let ends = u64::try_from(first.max(0))
+            .ok()
+            .zip(u64::try_from(last).ok());
+        let ends = ends.filter(|(first, last)| first <= last);
+        ends.into_iter()
+            .flat_map(|(first, last)| self.0.range(first..=last))
             .flat_map(|(_, news)| news.iter().copied())
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oh_core::action::{ConfirmAction, ConfirmStep, CustomAction, MessageAction, RunAction};
 use oh_core::observation::{BrowseObservation, RunObservation};
@@ -213,7 +213,10 @@ async fn ids_become_dense_and_whatever_names_an_event_names_it_still() {
     assert_eq!(ids, [0, 1, 2, 3, 4]);
     assert_eq!(events[2].cause, Some(EventId(0)));
     assert_eq!(
-        events[2].extra.value("colour").map(|c| c.as_str()),
+        events[2]
+            .extra
+            .value("colour")
+            .map(oh_core::RawJson::as_str),
         Some("\"red\"")
     );
     assert!(
@@ -421,11 +424,17 @@ fn an_import_needs_no_runtime_where_the_store_needs_none() {
 }
 
 /// A store whose logs take a few events and no more.
-#[derive(Clone, Debug)]
-struct SmallStore(MemoryStore);
+#[derive(Clone, Debug, Default)]
+struct SmallStore(Arc<Mutex<MemoryStore>>);
 
 #[derive(Debug)]
 struct SmallLog(Box<dyn EventLog>);
+
+impl SmallStore {
+    fn inner(&self) -> MemoryStore {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 #[async_trait::async_trait]
 impl EventStore for SmallStore {
@@ -434,12 +443,12 @@ impl EventStore for SmallStore {
         session: &SessionId,
         writer: crate::Writer,
     ) -> oh_core::Result<Box<dyn EventLog>> {
-        let log = self.0.open(session, writer).await?;
+        let log = self.inner().open(session, writer).await?;
         Ok(Box::new(SmallLog(log)))
     }
 
     async fn view(&self, session: &SessionId) -> oh_core::Result<Arc<dyn crate::EventReader>> {
-        self.0.view(session).await
+        self.inner().view(session).await
     }
 
     async fn sessions(
@@ -447,11 +456,12 @@ impl EventStore for SmallStore {
         after: Option<&SessionId>,
         limit: usize,
     ) -> oh_core::Result<Vec<SessionId>> {
-        self.0.sessions(after, limit).await
+        EventStore::sessions(&self.inner(), after, limit).await
     }
 
-    async fn remove(&self, session: &SessionId) -> oh_core::Result<()> {
-        self.0.remove(session).await
+    async fn remove(&self, _: &SessionId) -> oh_core::Result<()> {
+        *self.0.lock().unwrap() = MemoryStore::new();
+        Ok(())
     }
 }
 
@@ -496,7 +506,7 @@ impl EventLog for SmallLog {
 
 #[tokio::test]
 async fn an_import_that_fails_half_way_leaves_nothing() {
-    let store = SmallStore(MemoryStore::new());
+    let store = SmallStore::default();
     let event = json!({"source": "user", "action": "message", "args": {"content": "hi"}});
     let start = |count| {
         let file = Value::from(vec![event.clone(); count]).to_string();

@@ -8,7 +8,9 @@
 )]
 
 mod cases;
+mod histories;
 mod python;
+mod trajectories;
 
 use std::collections::BTreeSet;
 

@@ -51,6 +51,12 @@ fn folder() -> PathBuf {
 
 /// Has Python read lines of JSON. `None`, with a word about it, if the package is not installed.
 pub(crate) fn read(lines: &[String]) -> Option<Vec<Answer>> {
+    let answers = ask("read_v0.py", lines)?;
+    Some(answers.lines().map(Answer::parse).collect())
+}
+
+/// Has a script answer lines. `None`, with a word about it, if the package is not installed.
+pub(crate) fn ask(script: &str, lines: &[String]) -> Option<String> {
     let folder = folder();
     if !folder.join("complete").exists() {
         let missing = "openhands-ai 0.62.0 is not installed; run `bash tests/python/install`";
@@ -59,9 +65,9 @@ pub(crate) fn read(lines: &[String]) -> Option<Vec<Answer>> {
         println!("skipped, because {missing}");
         return None;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/read_v0.py");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
     let mut python = Command::new(folder.join("bin/python"))
-        .arg(script)
+        .arg(scripts.join(script))
         .env("PYTHONUTF8", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -73,6 +79,5 @@ pub(crate) fn read(lines: &[String]) -> Option<Vec<Answer>> {
     let output = python.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
     assert!(output.status.success(), "{}", output.status);
-    let answers = String::from_utf8(output.stdout).unwrap();
-    Some(answers.lines().map(Answer::parse).collect())
+    Some(String::from_utf8(output.stdout).unwrap())
 }
