@@ -15,6 +15,7 @@ pub mod replay;
 pub mod store;
 mod stream;
 pub mod stuck;
+pub mod timeline;
 pub mod trajectory;
 
 pub use attendance::Attendance;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{cases, python};
 
 /// Gives events ids in their order, as a log has them.
-fn renumbered(events: Vec<Event>) -> Vec<Value> {
+fn renumbered(events: &[Event]) -> Vec<Value> {
     let mut values = Vec::new();
     for (id, event) in events.iter().enumerate() {
         let mut value: Value = serde_json::from_str(&encode_event(event)).unwrap();
@@ -58,7 +58,7 @@ async fn exported(events: &[Value], screenshots: Screenshots) -> Vec<Value> {
 
 #[tokio::test]
 async fn what_we_export_is_what_openhands_exports_and_loads() {
-    let events = renumbered(cases::recorded());
+    let events = renumbered(&cases::recorded());
     for screenshots in [Screenshots::LeftOut, Screenshots::Kept] {
         let question = json!({
             "trajectory": events,
@@ -87,7 +87,7 @@ async fn what_we_export_is_what_openhands_exports_and_loads() {
 
 #[tokio::test]
 async fn what_openhands_exports_opens_here_as_the_events_that_it_was() {
-    let events = renumbered(cases::recorded());
+    let events = renumbered(&cases::recorded());
     let question = json!({"trajectory": events, "screenshots": true});
     let Some(file) = python::ask("history_v0.py", &[question.to_string()]) else {
         return;
