@@ -51,7 +51,8 @@ impl ExportOptions {
 /// became known after an event was written is in the log, and not in the file. What a browser
 /// shows in great detail is left out, as OpenHands does.
 ///
-/// Events keep their ids. Blobs are not in the file; events name them.
+/// Events keep their ids. Blobs are not in the file; events name them. OpenHands leaves hidden
+/// events out: [`Filter::visible`](crate::Filter::visible) does so here.
 #[must_use = "an export is read from the log when it is polled"]
 pub struct Export {
     events: Events,
