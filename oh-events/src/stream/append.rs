@@ -96,10 +96,16 @@ impl Core {
     }
 
     pub(super) async fn append(self: &Arc<Self>, draft: Draft) -> Result<EventId> {
-        let pending = self.prepare(draft)?;
-        match self.enter(pending)? {
+        let answers = self.admit(&draft).await?;
+        let mut pending = self.prepare(draft)?;
+        pending.answers = answers;
+        let appended = match self.enter(pending)? {
             Turn::Write(pending) => self.write_own(pending).await,
             Turn::Wait(done) => done.await.unwrap_or_else(|_| Err(self.interrupted())),
+        };
+        match appended {
+            Err(error) if answers.is_some() => Err(self.explain(error).await),
+            appended => appended,
         }
     }
 
@@ -122,13 +128,6 @@ impl Core {
     /// Masks and encodes.
     fn prepare(&self, mut draft: Draft) -> Result<Pending> {
         let next = self.hub.next();
-        if let Some(cause) = draft.cause
-            && cause.0 >= next
-        {
-            return Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
-                "the cause {cause} is no event of this log yet, which ends before {next}"
-            )));
-        }
         let time = draft.time.take().unwrap_or_else(|| (self.clock)());
         let mut event = draft.into_event(EventId(next), time);
         // It would be taken for the value of a chain.
@@ -195,6 +194,17 @@ impl Core {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < self.max_batch && bytes < BATCH_BYTES {
+            // Whether a second answer is one too many is known when the first is written.
+            let closed = |action| {
+                batch
+                    .iter()
+                    .any(|other: &Pending| other.answers == Some(action))
+            };
+            if let Some(pending) = queue.waiting.front()
+                && pending.answers.is_some_and(closed)
+            {
+                break;
+            }
             let Some(pending) = queue.waiting.pop_front() else {
                 break;
             };
@@ -205,8 +215,12 @@ impl Core {
     }
 
     /// Gives ids, persists, publishes, answers; returns the first id.
-    async fn write(self: Arc<Self>, mut batch: Vec<Pending>) -> Result<EventId> {
+    async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
+        let mut batch = self.refuse_answered(batch)?;
         let first = EventId(self.hub.next());
+        if batch.is_empty() {
+            return Ok(first);
+        }
         let mut head = self.chain.as_ref().and_then(Chain::head);
         let mut encoded = Vec::with_capacity(batch.len());
         for (pending, id) in batch.iter_mut().zip(first.0..=u64::MAX) {
@@ -236,6 +250,29 @@ impl Core {
             }
         }
         Ok(first)
+    }
+
+    /// Refuses what would close an action that is closed by now. In the writer's turn that is
+    /// certain.
+    fn refuse_answered(&self, batch: Vec<Pending>) -> Result<Vec<Pending>> {
+        if batch.iter().all(|pending| pending.answers.is_none()) {
+            return Ok(batch);
+        }
+        let mut open = Vec::with_capacity(batch.len());
+        for pending in batch {
+            match pending.answers {
+                Some(action) if !self.hub.is_open(action) => {
+                    let refusal = self.answered(action, None);
+                    match pending.done {
+                        Some(done) => drop(done.send(Err(refusal))),
+                        // It is the only one.
+                        None => return Err(refusal),
+                    }
+                }
+                _ => open.push(pending),
+            }
+        }
+        Ok(open)
     }
 
     fn interrupted(&self) -> Error {

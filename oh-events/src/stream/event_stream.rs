@@ -9,12 +9,12 @@ use oh_core::{
 };
 
 use crate::audit::{self, Audit, AuditHead, AuditReport};
-use crate::filter::Filter;
 use crate::fold::SessionState;
 use crate::store::blob::BlobStore;
 use crate::store::{Durability, EventStore, OpenReport};
 use crate::trajectory::{Export, ExportOptions};
 
+use super::answers::answer_to;
 use super::append::Core;
 use super::builder::EventStreamBuilder;
 use super::claim::Claim;
@@ -118,7 +118,8 @@ impl EventStream {
         self.append_draft(Draft::new(source, body)).await
     }
 
-    /// Appends what answers an action.
+    /// Appends what answers an action. Where the action event is at hand,
+    /// [`Draft::reply_to`] names its tool call as well.
     ///
     /// # Errors
     /// As for [`append_draft`](Self::append_draft).
@@ -141,8 +142,11 @@ impl EventStream {
     ///
     /// # Errors
     /// [`Gone`](ErrorKind::Gone) after [`close`](Self::close);
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a cause that is no event yet;
-    /// [`Conflict`](ErrorKind::Conflict) for an agent state that the present one does not lead to;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a cause that is no event yet, and for the
+    /// confirmation of what is no action;
+    /// [`Conflict`](ErrorKind::Conflict) for an agent state that the present one does not lead to,
+    /// and, with [`Answered`](crate::Answered) as source, for a second observation of an action
+    /// that ends with one ([`Action::expects_observation`](oh_core::Action::expects_observation));
     /// [`TooLarge`](ErrorKind::TooLarge); [`NoSpace`](ErrorKind::NoSpace) and the other kinds of
     /// the store. After an error the event is not in the log and its id goes to the next, but for
     /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
@@ -219,8 +223,8 @@ impl EventStream {
     /// # Cancel safety
     /// Nothing is changed.
     pub async fn reply_to(&self, action: EventId) -> Result<Arc<Event>> {
-        let filter = Filter::new().observations().cause(action);
-        let mut replies = self.subscribe(Cursor::From(action.next())).filter(filter);
+        let replies = self.subscribe(Cursor::From(action.next()));
+        let mut replies = replies.filter(answer_to(action));
         match replies.next().await {
             Some(reply) => reply,
             None => Err(Error::new(ErrorKind::Gone, "wait for reply")

@@ -130,6 +130,13 @@ impl Hub {
         self.lock().session.clone()
     }
 
+    /// An event, if it is in memory.
+    pub(super) fn recent(&self, id: EventId) -> Option<Arc<Event>> {
+        let state = self.lock();
+        let is_there = (state.ring.first()..state.ring.next()).contains(&id.0);
+        is_there.then(|| state.ring.from(id.0).next().cloned())?
+    }
+
     /// Whether an action is open, after everything that was published.
     pub(super) fn is_open(&self, action: EventId) -> bool {
         self.lock().session.is_open(action)

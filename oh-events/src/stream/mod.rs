@@ -1,5 +1,8 @@
 //! The event stream: one writer, any number of followers.
 
+#[cfg(test)]
+mod answer_tests;
+mod answers;
 mod append;
 mod builder;
 mod claim;
@@ -42,6 +45,7 @@ mod tests;
 mod viewer;
 mod waiters;
 
+pub use answers::Answered;
 pub use builder::EventStreamBuilder;
 pub use claim::Claim;
 pub use delta::{Delta, DeltaChannel, DeltaSubscription, Live};

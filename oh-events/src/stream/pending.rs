@@ -23,6 +23,8 @@ pub(super) struct Pending {
     pub(super) event: Arc<Event>,
     /// Its JSON, with the id that the event has by now.
     pub(super) json: Vec<u8>,
+    /// The action that it closes.
+    pub(super) answers: Option<EventId>,
     /// Absent for the event of the one that writes.
     pub(super) done: Option<oneshot::Sender<Result<EventId>>>,
 }
@@ -46,6 +48,7 @@ impl Pending {
         Ok(Self {
             event: Arc::new(event),
             json,
+            answers: None,
             done: None,
         })
     }

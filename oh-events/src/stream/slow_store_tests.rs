@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use oh_core::action::MessageAction;
+use oh_core::action::{MessageAction, RunAction};
+use oh_core::observation::RunObservation;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId, Source};
 use tokio::sync::Semaphore;
 
@@ -196,4 +197,33 @@ fn a_runtime_that_is_shut_down_in_the_middle_leaves_no_one_waiting() {
         .block_on(append(&stream, "of the next runtime"))
         .unwrap();
     assert_eq!(id, EventId(0));
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_written_leaves_the_action_open_for_another() {
+    let (stream, gate) = gated().await;
+    gate.permits.add_permits(1);
+    let action = RunAction::new("ls");
+    let action = stream.append(Source::Agent, action).await.unwrap();
+    let reply = |text: &str| {
+        let (stream, text) = (stream.clone(), text.to_owned());
+        tokio::spawn(async move { stream.reply(action, RunObservation::new(text, "ls")).await })
+    };
+    let busy = tokio::spawn(append(&stream, "busy"));
+    tokio::task::yield_now().await;
+    let (first, second, third) = (reply("first"), reply("second"), reply("third"));
+    tokio::task::yield_now().await;
+    gate.permits.add_permits(1);
+    busy.await.unwrap().unwrap();
+    gate.fails.store(true, Ordering::Relaxed);
+    gate.permits.add_permits(1);
+    let failed = first.await.unwrap().unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::NoSpace);
+    gate.fails.store(false, Ordering::Relaxed);
+    assert!(stream.is_open(action));
+    gate.permits.add_permits(1);
+    assert_eq!(second.await.unwrap().unwrap(), EventId(2));
+    let refused = third.await.unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(!stream.is_open(action));
 }

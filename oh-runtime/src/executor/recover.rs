@@ -8,9 +8,8 @@ use oh_core::event::{Event, EventBody};
 use oh_core::observation::FailureObservation;
 use oh_core::{ErrorKind, EventId, Result};
 
-use oh_events::Query;
+use oh_events::{Approval, Query};
 
-use super::approval::answer;
 use super::builder::Executor;
 
 /// Actions of an earlier run that have no observation.
@@ -26,14 +25,14 @@ impl Open {
     fn note(&mut self, event: &Arc<Event>) {
         // What was approved may have been carried out.
         self.asked
-            .retain(|action, question| answer(event, *action, *question).is_none());
+            .retain(|action, question| Approval::find(event, *action, *question).is_none());
         match &event.body {
             EventBody::Action(Action::Confirm(confirm))
                 if confirm.step == ConfirmStep::Question =>
             {
                 self.asked.insert(confirm.action, event.id);
             }
-            EventBody::Action(action) if is_executed(action) => {
+            EventBody::Action(action) if action.expects_observation() => {
                 self.actions.insert(event.id, event.clone());
             }
             EventBody::Observation(_) => {
@@ -56,11 +55,6 @@ pub(super) struct Recovered {
     pub(super) answered: HashSet<EventId>,
     /// First event that is left to the loop.
     pub(super) from: EventId,
-}
-
-/// Whether an executor answers this action.
-pub(super) fn is_executed(action: &Action) -> bool {
-    action.is_runnable() || matches!(action, Action::Think(_) | Action::TaskTracking(_))
 }
 
 impl Executor {
@@ -98,11 +92,7 @@ impl Executor {
                 recovered.asked.push((event, *question));
                 continue;
             }
-            let failure = FailureObservation::new(
-                "the host stopped while this action ran, or before it did; whether it was carried \
-                 out is unknown: look at the workspace before you try again",
-                ErrorKind::OutcomeUnknown,
-            );
+            let failure = FailureObservation::interrupted();
             self.answer(&event, failure).await?;
         }
         Ok(recovered)

@@ -6,17 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use oh_core::action::{Action, ConfirmationState};
-use oh_core::event::{Draft, Event, EventBody, StatusChange, ToolCallMetadata};
+use oh_core::event::{Draft, Event, EventBody, StatusChange};
 use oh_core::observation::{FailureObservation, Observation, UserRejectedObservation};
 use oh_core::policy::{Decision, PolicyContext};
 use oh_core::{AgentTrigger, Error, ErrorKind, EventId, Result, Runtime, Source};
-use oh_events::Cursor;
+use oh_events::{Answered, Approval, Cursor};
 
-use super::approval::{Answer, answer, named_answer};
 use super::builder::Executor;
 use super::end::{STOPPED, cancelled};
 use super::hold::{Halt, Hold, halt, held};
-use super::recover::{is_executed, readable};
+use super::recover::readable;
 use super::tap::StreamTap;
 
 /// What the executor does at the moment.
@@ -108,17 +107,17 @@ impl Executor {
                     }
                     hold = held(&event, hold);
                     if let Work::Asked(action, question) = &work
-                        && let Some(said) = answer(&event, action.id, *question)
+                        && let Some(said) = Approval::find(&event, action.id, *question)
                     {
                         let action = action.clone();
                         self.claim.reach(event.id.next());
                         work = self.resolve(action, said).await?;
-                    } else if let Some((action, said)) = named_answer(&event)
+                    } else if let Some((action, said)) = Approval::named(&event)
                         && waits(&work, &queue, action)
                     {
                         early.insert(action, said);
                     }
-                    if event.body.as_action().is_some_and(is_executed)
+                    if event.body.as_action().is_some_and(Action::expects_observation)
                         && !begin.answered.contains(&event.id)
                     {
                         if hold == Hold::Stopped && event.source == Source::Agent {
@@ -197,7 +196,7 @@ impl Executor {
         event: Arc<Event>,
         action: Action,
         decision: Decision,
-        said: Option<Answer>,
+        said: Option<Approval>,
     ) -> Result<Work<'_>> {
         let reason = match decision {
             Decision::Allow => return Ok(self.start(event, action, Approved::ByPolicy)),
@@ -235,12 +234,12 @@ impl Executor {
         Work::Running(event, approved, future)
     }
 
-    async fn resolve(&self, event: Arc<Event>, said: Answer) -> Result<Work<'_>> {
+    async fn resolve(&self, event: Arc<Event>, said: Approval) -> Result<Work<'_>> {
         let Some(action) = event.body.as_action() else {
             return Ok(Work::Idle);
         };
         match said {
-            Answer::Approved => {
+            Approval::Approved => {
                 self.shift(AgentTrigger::Confirm).await?;
                 match self.checked(action) {
                     Ok(action) => Ok(self.start(event, action, Approved::ByPerson)),
@@ -251,7 +250,7 @@ impl Executor {
                     }
                 }
             }
-            Answer::Refused => {
+            _ => {
                 self.shift(AgentTrigger::RejectByUser).await?;
                 let work = self.refuse(&event).await?;
                 self.shift(AgentTrigger::ActionResolved).await?;
@@ -267,19 +266,17 @@ impl Executor {
         Ok(Work::Idle)
     }
 
-    /// Appends the observation of an action. It names the tool call too, by which OpenHands V0
-    /// tells results from other observations; the model's answer stays with the action.
+    /// Appends the observation of an action, unless someone else was first.
     pub(super) async fn answer(
         &self,
         action: &Event,
         observation: impl Into<Observation>,
-    ) -> Result<EventId> {
-        let mut draft = Draft::new(Source::Environment, observation.into()).cause(action.id);
-        draft.tool = action.tool.as_ref().map(|tool| {
-            ToolCallMetadata::new(tool.function_name.clone(), tool.tool_call_id.clone())
-                .total_calls_in_response(tool.total_calls_in_response)
-        });
-        self.stream.append_draft(draft).await
+    ) -> Result<()> {
+        let reply = Draft::reply_to(action, observation);
+        match self.stream.append_draft(reply).await {
+            Err(error) if Answered::of(&error).is_none() => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

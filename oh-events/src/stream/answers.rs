@@ -1,0 +1,144 @@
+//! Every action ends with exactly one observation.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use oh_core::action::Action;
+use oh_core::{Draft, Error, ErrorKind, EventBody, EventId, Result};
+
+use crate::filter::Filter;
+use crate::store::{Damage, ReadRange};
+
+use super::append::Core;
+use super::events::Events;
+use super::query::Query;
+
+/// How many events behind an action are looked through for its answer.
+const NEARBY: u64 = 1024;
+
+/// An action has its observation already.
+///
+/// It is the source of the [`Conflict`](ErrorKind::Conflict) that a second answer gets;
+/// [`Answered::of`] finds it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The action.
+    pub action: EventId,
+    /// Its observation, if it stands near the action.
+    pub by: Option<EventId>,
+}
+
+impl Answered {
+    /// The answer that an error tells of, if it tells of one.
+    pub fn of(error: &Error) -> Option<&Self> {
+        error.source()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the action {} has its observation already", self.action)?;
+        match self.by {
+            Some(by) => write!(f, ", the event {by}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Answered {}
+
+impl Core {
+    /// Checks what an event says about others, and names the action that it would close. That no
+    /// one else closes it meanwhile is checked when the event is written.
+    pub(super) async fn admit(&self, draft: &Draft) -> Result<Option<EventId>> {
+        let next = self.hub.next();
+        if let Some(cause) = draft.cause
+            && cause.0 >= next
+        {
+            return Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
+                "the cause {cause} is no event of this log yet, which ends before {next}"
+            )));
+        }
+        if let Some(action) = draft.answers() {
+            if self.hub.is_open(action) {
+                return Ok(Some(action));
+            }
+            return match Box::pin(self.expects_observation(action)).await? {
+                Some(true) => Err(self.answered(action, self.find_answer(action).await)),
+                _ => Ok(None),
+            };
+        }
+        if let EventBody::Action(Action::Confirm(confirm)) = &draft.body
+            && !self.hub.is_open(confirm.action)
+        {
+            let action = confirm.action;
+            let is_action =
+                action.0 < next && Box::pin(self.expects_observation(action)).await? != Some(false);
+            if !is_action {
+                return Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
+                    "the event {action} is no action that can be confirmed: name the one that is \
+                     in question"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an event is an action that ends with an observation; `None` if it cannot be read.
+    async fn expects_observation(&self, event: EventId) -> Result<Option<bool>> {
+        let expects = |body: &EventBody| body.as_action().is_some_and(Action::expects_observation);
+        if let Some(event) = self.hub.recent(event) {
+            return Ok(Some(expects(&event.body)));
+        }
+        let range = ReadRange::new(event, event.next()).limit(1);
+        match self.hub.reader.read(range).await {
+            Ok(page) => Ok(page
+                .first()
+                .and_then(|encoded| encoded.decode().ok())
+                .map(|event| expects(&event.body))),
+            Err(error) if Damage::of(&error).is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The observation of an action, if it stands near.
+    async fn find_answer(&self, action: EventId) -> Option<EventId> {
+        let to = action.next().0.saturating_add(NEARBY);
+        let query = Query::new(action.next(), EventId(to)).filter(answer_to(action));
+        let mut events = Events::new(
+            Arc::clone(&self.hub.reader),
+            query.limit(1),
+            EventId(self.hub.next()),
+        );
+        Some(Box::pin(events.next()).await?.ok()?.id)
+    }
+
+    /// Adds to the refusal of an answer which event was earlier.
+    pub(super) async fn explain(&self, refusal: Error) -> Error {
+        match Answered::of(&refusal) {
+            Some(Answered { action, by: None }) => {
+                let action = *action;
+                self.answered(action, self.find_answer(action).await)
+            }
+            _ => refusal,
+        }
+    }
+
+    /// The refusal of an answer.
+    pub(super) fn answered(&self, action: EventId, by: Option<EventId>) -> Error {
+        let answered = Answered { action, by };
+        self.error(ErrorKind::Conflict)
+            .with_detail(answered.to_string())
+            .with_source(answered)
+    }
+}
+
+/// The observation of an action. A change of the agent's state has a cause as well.
+pub(super) fn answer_to(action: EventId) -> Filter {
+    Filter::new()
+        .observations()
+        .cause(action)
+        .without_kind("agent_state_changed")
+}
