@@ -28,8 +28,8 @@ pub use store::{
     MemoryStore, OpenHandsStore, OpenReport, ReadRange, Retention, SegmentStore, Snapshot, Writer,
 };
 pub use stream::{
-    Answered, Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream,
+    ActionLookup, Answered, Claim, Cursor, Delta, DeltaChannel, DeltaSubscription, EventStream,
     EventStreamBuilder, EventViewer, Events, Feed, ForkBuilder, Lineage, Live, LossySubscription,
-    OutputMasker, OutputSink, Query, Resume, RuntimeChange, SinkOutput, SinkResult, StateChange,
-    Subscription,
+    Outcome, OutputMasker, OutputSink, Query, Recovered, Recovery, Resume, RuntimeChange,
+    SinkOutput, SinkResult, StateChange, Subscription,
 };

@@ -9,9 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use oh_runtime::action::{ChangeAgentStateAction, ConfirmAction, ConfirmStep, RunAction};
+use oh_runtime::action::{
+    BrowseAction, ChangeAgentStateAction, ConfirmAction, ConfirmStep, RunAction,
+};
 use oh_runtime::event::{Draft, ToolCallMetadata};
-use oh_runtime::events::{Cursor, EventStream, MemoryStore, Query, SegmentStore, Subscription};
+use oh_runtime::events::{
+    Cursor, EventStream, MemoryStore, Query, Recovery, SegmentStore, Subscription,
+};
+use oh_runtime::observation::{BrowseObservation, RunObservation};
 use oh_runtime::{
     Action, ActionLimits, AgentTrigger, Body, Command, Decision, Descriptor, Error, ErrorKind,
     Event, EventBody, EventId, Executor, ExecutorBuilder, FileMeta, Follow, LocalRuntime,
@@ -483,6 +488,94 @@ async fn an_observation_names_the_tool_call_that_it_answers() {
     let told = stream.reply_to(action).await.unwrap().tool.clone().unwrap();
     assert_eq!(told.tool_call_id, "c1");
     assert_eq!(told.model_response.as_str(), "{}", "it is kept once");
+    stream.close().await.unwrap();
+    running.await.unwrap().unwrap();
+    runtime.close().await.unwrap();
+}
+
+/// Answers the action that it is asked about in the executor's place.
+#[derive(Debug)]
+struct AnswersItself(EventStream);
+
+#[async_trait]
+impl Policy for AnswersItself {
+    async fn decide(&self, action: &Action, _: &PolicyContext) -> Decision {
+        if let Action::Browse(_) = action {
+            let open = self.0.session_state().open_actions().next().unwrap();
+            let seen = BrowseObservation::new("a page", "http://x", "");
+            self.0.reply(open, seen).await.unwrap();
+        }
+        Decision::Allow
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_the_host_answers_itself_gets_no_second_observation() {
+    let stream = in_memory().await;
+    let (runtime, workspace) = local().await;
+    // Before the executor comes to it.
+    let early = agent(&stream, RunAction::new("touch ran")).await;
+    let own = RunObservation::new("the host's own", "touch ran");
+    stream.reply(early, own).await.unwrap();
+    let policy = AnswersItself(stream.clone());
+    let running = start(&stream, runtime.clone(), |builder| builder.policy(policy));
+    // While it decides.
+    let browse = agent(&stream, BrowseAction::new("http://x")).await;
+    let next = agent(&stream, RunAction::new("echo next")).await;
+    assert_eq!(reply(&stream, next).await.content(), "next");
+    assert_eq!(reply(&stream, browse).await.content(), "a page");
+    assert_eq!(reply(&stream, early).await.content(), "the host's own");
+    for action in [early, browse, next] {
+        assert_eq!(replies(&stream, action).await, 1);
+    }
+    assert!(!workspace.path().join("ran").exists());
+    stream.close().await.unwrap();
+    running.await.unwrap().unwrap();
+    runtime.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_action_that_is_answered_while_a_person_is_asked_is_not_waited_for() {
+    let stream = in_memory().await;
+    let (runtime, workspace) = local().await;
+    let mut events = stream.subscribe(Cursor::Start);
+    let running = start(&stream, runtime.clone(), |builder| {
+        builder.policy(AskAboutAll)
+    });
+    let action = agent(&stream, RunAction::new("touch ran")).await;
+    until(&mut events, is_question).await;
+    let own = RunObservation::new("the host's own", "touch ran");
+    stream.reply(action, own).await.unwrap();
+    let next = agent(&stream, RunAction::new("echo next")).await;
+    until(&mut events, |event| is_question(event) && event.id > next).await;
+    user(&stream, ConfirmAction::new(action, ConfirmStep::Approved)).await;
+    user(&stream, ConfirmAction::new(next, ConfirmStep::Approved)).await;
+    assert_eq!(reply(&stream, next).await.content(), "next");
+    assert_eq!(replies(&stream, action).await, 1);
+    assert!(!workspace.path().join("ran").exists());
+    stream.close().await.unwrap();
+    running.await.unwrap().unwrap();
+    runtime.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_left_to_the_host_at_opening_is_not_closed_by_an_executor() {
+    let logs = tempfile::tempdir().unwrap();
+    let stream = on_disk(&logs).await;
+    let action = agent(&stream, RunAction::new("touch ran")).await;
+    stream.close().await.unwrap();
+    drop(stream);
+
+    let store = SegmentStore::new(logs.path());
+    let leaving = EventStream::builder(store, session()).recovery(Recovery::Leave);
+    let stream = leaving.open().await.unwrap();
+    let (runtime, workspace) = local().await;
+    let running = start(&stream, runtime.clone(), |builder| builder);
+    let next = agent(&stream, RunAction::new("echo next")).await;
+    reply(&stream, next).await;
+    assert!(stream.is_open(action) && !workspace.path().join("ran").exists());
+    let late = RunObservation::new("it went on elsewhere", "touch ran");
+    stream.reply(action, late).await.unwrap();
     stream.close().await.unwrap();
     running.await.unwrap().unwrap();
     runtime.close().await.unwrap();

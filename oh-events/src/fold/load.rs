@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use oh_core::{EventId, Result, SessionId};
+use oh_core::{Error, EventId, Result, SessionId};
 
-use crate::store::{Damage, EventReader, ReadRange};
+use crate::store::{Damage, Dropped, EventReader, ReadRange};
 
 use super::saved::Opened;
 use super::session_state::SessionState;
@@ -54,7 +54,7 @@ async fn fitting(reader: &Arc<dyn EventReader>, opened: Opened) -> Result<Option
         .await
     {
         Ok(page) => page,
-        Err(error) if Damage::of(&error).is_some() => return Ok(None),
+        Err(error) if unreadable(&error).is_some() => return Ok(None),
         Err(error) => return Err(error),
     };
     let fits = page.first().is_some_and(|event| opened.ends_with(event));
@@ -78,11 +78,17 @@ async fn fold(state: &mut SessionState, reader: &Arc<dyn EventReader>, to: Event
                     state.pass_over(to);
                 }
             }
-            Err(error) => match Damage::of(&error) {
-                Some(damage) => state.pass_over(damage.to.clamp(state.next().next(), to)),
+            Err(error) => match unreadable(&error) {
+                Some(end) => state.pass_over(end.clamp(state.next().next(), to)),
                 None => return Err(error),
             },
         }
     }
     Ok(())
+}
+
+/// Where reading goes on behind events that cannot be read, if that is what the error says.
+fn unreadable(error: &Error) -> Option<EventId> {
+    let damaged = Damage::of(error).map(|damage| damage.to);
+    damaged.or_else(|| Dropped::of(error).map(|dropped| dropped.to))
 }

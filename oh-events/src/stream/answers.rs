@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use oh_core::action::Action;
-use oh_core::{Draft, Error, ErrorKind, EventBody, EventId, Result};
+use oh_core::{Draft, Error, ErrorKind, Event, EventBody, EventId, Result};
 
 use crate::filter::Filter;
-use crate::store::{Damage, ReadRange};
 
 use super::append::Core;
 use super::events::Events;
@@ -88,19 +87,11 @@ impl Core {
 
     /// Whether an event is an action that ends with an observation; `None` if it cannot be read.
     async fn expects_observation(&self, event: EventId) -> Result<Option<bool>> {
-        let expects = |body: &EventBody| body.as_action().is_some_and(Action::expects_observation);
-        if let Some(event) = self.hub.recent(event) {
-            return Ok(Some(expects(&event.body)));
-        }
-        let range = ReadRange::new(event, event.next()).limit(1);
-        match self.hub.reader.read(range).await {
-            Ok(page) => Ok(page
-                .first()
-                .and_then(|encoded| encoded.decode().ok())
-                .map(|event| expects(&event.body))),
-            Err(error) if Damage::of(&error).is_some() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let expects = |event: Arc<Event>| {
+            let action = event.body.as_action();
+            action.is_some_and(Action::expects_observation)
+        };
+        Ok(self.event(event).await?.map(expects))
     }
 
     /// The observation of an action, if it stands near.

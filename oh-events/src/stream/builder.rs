@@ -15,6 +15,7 @@ use super::append::{Core, Parts};
 use super::delta::DeltaHub;
 use super::event_stream::{EventStream, Origin};
 use super::hub::Hub;
+use super::recovery::Recovery;
 use super::ring::Ring;
 use super::secrets::Secrets;
 use super::snapshots::Snapshots;
@@ -37,6 +38,7 @@ pub struct EventStreamBuilder {
     ring_bytes: usize,
     delta_bytes: usize,
     snapshot_events: u64,
+    recovery: Recovery,
 }
 
 impl EventStreamBuilder {
@@ -54,6 +56,7 @@ impl EventStreamBuilder {
             ring_bytes: 8 * 1024 * 1024,
             delta_bytes: 4 * 1024 * 1024,
             snapshot_events: 1024,
+            recovery: Recovery::default(),
         }
     }
 
@@ -123,13 +126,24 @@ impl EventStreamBuilder {
         self
     }
 
-    /// Opens the log, or creates it, and becomes its one writer.
+    /// Sets what becomes of actions that an earlier run left open; by default
+    /// [`Recovery::Close`].
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
+        self
+    }
+
+    /// Opens the log, or creates it, and becomes its one writer. Before it returns, it deals with
+    /// the actions that an earlier run left open: see [`Recovery`], and
+    /// [`EventStream::recovered`] for what was done. If that is cut short, the next opening goes
+    /// on with it.
     ///
     /// # Errors
     /// [`Conflict`](oh_core::ErrorKind::Conflict) if another writer holds the log;
     /// [`InvalidInput`](oh_core::ErrorKind::InvalidInput) if the log is chained and the key is
     /// missing or needless, [`Corrupt`](oh_core::ErrorKind::Corrupt) if it is another one or the
-    /// last event of a log with a key was changed; the kinds of the store.
+    /// last event of a log with a key was changed; the kinds of the store, also if what was left
+    /// open could not be closed; those of an [`ActionLookup`](crate::ActionLookup).
     ///
     /// # Cancel safety
     /// A dropped call leaves the log closed, possibly created.
@@ -143,7 +157,7 @@ impl EventStreamBuilder {
         let ring = Ring::new(next.0, self.ring_events, self.ring_bytes);
         let core = Core::new(Parts {
             session: self.session,
-            hub: Hub::new(reader, ring, state),
+            hub: Hub::new(reader, ring, state.clone()),
             log,
             secrets: Secrets::new(self.masker),
             snapshots: Snapshots::new(self.snapshot_events, saved),
@@ -151,15 +165,16 @@ impl EventStreamBuilder {
             clock: self.clock,
             durability: self.durability,
         });
+        let core = Arc::new(core);
+        let recovered = core.recover(&state, &self.recovery).await?;
         let origin = Origin {
             store: self.store,
             durability: self.durability,
+            found: state,
+            recovered,
         };
-        Ok(EventStream::new(
-            core,
-            DeltaHub::new(self.delta_bytes),
-            origin,
-        ))
+        let deltas = DeltaHub::new(self.delta_bytes);
+        Ok(EventStream::new(core, deltas, origin))
     }
 }
 
@@ -171,6 +186,7 @@ impl fmt::Debug for EventStreamBuilder {
             .field("name", &self.name)
             .field("masker", &self.masker)
             .field("durability", &self.durability)
+            .field("recovery", &self.recovery)
             .finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ use super::delta::{Delta, DeltaHub, DeltaSubscription};
 use super::events::Events;
 use super::lossy::LossySubscription;
 use super::query::Query;
+use super::recovery::Recovered;
 use super::secrets::OutputMasker;
 use super::sink::OutputSink;
 use super::subscription::{Cursor, Subscription};
@@ -39,11 +40,13 @@ pub struct EventStream {
     origin: Arc<Origin>,
 }
 
-/// Where the log is kept, and how: what a fork takes over.
+/// Where the log is kept, and how: what a fork takes over. And what it was like at opening.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) durability: Durability,
+    pub(super) found: SessionState,
+    pub(super) recovered: Recovered,
 }
 
 /// Ends the followers of live fragments with the last handle.
@@ -62,9 +65,9 @@ impl EventStream {
         EventStreamBuilder::new(Arc::new(store), session)
     }
 
-    pub(super) fn new(core: Core, deltas: DeltaHub, origin: Origin) -> Self {
+    pub(super) fn new(core: Arc<Core>, deltas: DeltaHub, origin: Origin) -> Self {
         Self {
-            core: Arc::new(core),
+            core,
             deltas: Arc::new(Deltas(Arc::new(deltas))),
             origin: Arc::new(origin),
         }
@@ -86,6 +89,16 @@ impl EventStream {
     /// What was found when the log was opened.
     pub fn report(&self) -> &OpenReport {
         self.core.log.report()
+    }
+
+    /// What the log folded to when it was opened, before anything was appended to it.
+    pub fn found(&self) -> &SessionState {
+        &self.origin.found
+    }
+
+    /// What became, at opening, of the actions that earlier runs left open.
+    pub fn recovered(&self) -> &Recovered {
+        &self.origin.recovered
     }
 
     /// Id of the event that is published next.

@@ -27,6 +27,9 @@ mod order_tests;
 mod page;
 mod pending;
 mod query;
+mod recovery;
+#[cfg(test)]
+mod recovery_tests;
 mod ring;
 mod runtime_status;
 mod secrets;
@@ -55,6 +58,7 @@ pub use fork::ForkBuilder;
 pub use lineage::Lineage;
 pub use lossy::{Feed, LossySubscription, Resume};
 pub use query::Query;
+pub use recovery::{ActionLookup, Outcome, Recovered, Recovery};
 pub use runtime_status::RuntimeChange;
 pub use secrets::OutputMasker;
 pub use sink::{OutputSink, SinkOutput, SinkResult};

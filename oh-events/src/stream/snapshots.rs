@@ -1,7 +1,7 @@
 //! When the fold is kept, so that the next opening reads only the tail.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use oh_core::{EventId, Result};
 use tokio::sync::Mutex;
@@ -18,7 +18,7 @@ pub(super) struct Snapshots {
     /// Only the writer whose turn it is changes it.
     due: AtomicU64,
     /// Held while a snapshot is saved. After closing nothing is beyond it.
-    saved: Mutex<EventId>,
+    saved: Arc<Mutex<EventId>>,
 }
 
 impl Snapshots {
@@ -28,7 +28,7 @@ impl Snapshots {
         Self {
             every,
             due: AtomicU64::new(saved.0.saturating_add(every)),
-            saved: Mutex::new(saved),
+            saved: Arc::new(Mutex::new(saved)),
         }
     }
 
@@ -52,49 +52,59 @@ impl Core {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let core = Arc::clone(self);
+        // It holds the log no longer than it must: whoever drops the last handle opens it again.
+        let (core, saved) = (Arc::downgrade(self), Arc::clone(&self.snapshots.saved));
         drop(runtime.spawn(async move {
             // The one that is being saved is young enough.
-            if let Ok(mut saved) = core.snapshots.saved.try_lock() {
-                core.save_snapshot(&mut saved).await;
+            if let Ok(mut saved) = saved.try_lock_owned() {
+                save(&core, &mut saved).await;
             }
         }));
     }
 
     /// Saves the last snapshot of this tenure.
-    pub(super) async fn save_last_snapshot(&self) {
+    pub(super) async fn save_last_snapshot(self: &Arc<Self>) {
         let mut saved = self.snapshots.saved.lock().await;
-        self.save_snapshot(&mut saved).await;
+        save(&Arc::downgrade(self), &mut saved).await;
         *saved = EventId(u64::MAX);
     }
+}
 
-    /// It is a cache: if it cannot be saved, the next opening takes longer.
-    async fn save_snapshot(&self, saved: &mut EventId) {
-        if let Err(error) = self.try_save_snapshot(saved).await {
-            let session = self.session.as_str();
-            tracing::warn!(%error, session, "the snapshot of the session was not saved");
-        }
+/// It is a cache: if it cannot be saved, the next opening takes longer.
+async fn save(core: &Weak<Core>, saved: &mut EventId) {
+    if let Err(error) = try_save(core, saved).await {
+        tracing::warn!(%error, "the snapshot of a session was not saved");
     }
+}
 
-    async fn try_save_snapshot(&self, saved: &mut EventId) -> Result<()> {
-        let state = self.hub.session();
-        let next = state.next();
-        if next <= *saved {
-            return Ok(());
-        }
-        let last = ReadRange::new(EventId(next.0.saturating_sub(1)), next).limit(1);
-        let last = self.hub.reader.read(last).await?;
-        let Some(last) = last.first() else {
-            return Ok(());
-        };
-        match snapshot_of(&self.session, &state, last) {
-            Some(snapshot) => self.log.save_snapshot(&snapshot).await?,
-            None => tracing::warn!(
-                session = self.session.as_str(),
-                "the snapshot of the session is too large to be saved"
-            ),
-        }
-        *saved = next;
-        Ok(())
+async fn try_save(core: &Weak<Core>, saved: &mut EventId) -> Result<()> {
+    let parts = |core: Arc<Core>| {
+        let reader = Arc::clone(&core.hub.reader);
+        (core.session.clone(), core.hub.session(), reader)
+    };
+    let Some((session, state, reader)) = core.upgrade().map(parts) else {
+        return Ok(());
+    };
+    let next = state.next();
+    if next <= *saved {
+        return Ok(());
     }
+    let last = ReadRange::new(EventId(next.0.saturating_sub(1)), next).limit(1);
+    let last = reader.read(last).await?;
+    let Some(last) = last.first() else {
+        return Ok(());
+    };
+    match (snapshot_of(&session, &state, last), core.upgrade()) {
+        (Some(snapshot), Some(core)) => core.log.save_snapshot(&snapshot).await?,
+        (None, _) => {
+            let session = session.as_str();
+            tracing::warn!(
+                session,
+                "the snapshot of a session is too large to be saved"
+            );
+        }
+        _ => {}
+    }
+    *saved = next;
+    Ok(())
 }

@@ -117,9 +117,13 @@ impl Executor {
                     {
                         early.insert(action, said);
                     }
-                    if event.body.as_action().is_some_and(Action::expects_observation)
-                        && !begin.answered.contains(&event.id)
+                    if let Some(answered) = event.answers()
+                        && stands_before(&work, answered)
                     {
+                        // Someone else did it.
+                        work = Work::Idle;
+                    }
+                    if event.body.as_action().is_some_and(Action::expects_observation) {
                         if hold == Hold::Stopped && event.source == Source::Agent {
                             self.answer(&event, cancelled(STOPPED)).await?;
                         } else {
@@ -164,6 +168,9 @@ impl Executor {
             return Ok(Work::Idle);
         };
         self.claim.reach(event.id.next());
+        if !self.stream.is_open(event.id) {
+            return Ok(Work::Idle);
+        }
         let action = match self.checked(action) {
             Ok(action) => action,
             Err(error) => return self.fail(&event, &error).await,
@@ -278,6 +285,11 @@ impl Executor {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an action is decided or asked about at the moment.
+fn stands_before(work: &Work<'_>, action: EventId) -> bool {
+    matches!(work, Work::Deciding(event, ..) | Work::Asked(event, _) if event.id == action)
 }
 
 /// Whether an action is still to be decided.
