@@ -45,6 +45,8 @@ struct Side {
     /// Masked bytes that are not in the blob yet.
     pending: BytesMut,
     blob: Blob,
+    /// The first failure of writing the blob, which ends there.
+    failure: Option<Error>,
 }
 
 enum Blob {
@@ -196,6 +198,7 @@ impl Side {
             before,
             pending: BytesMut::new(),
             blob: Blob::NotNeeded,
+            failure: None,
         }
     }
 
@@ -220,9 +223,9 @@ impl Side {
             Blob::Missing(_) => self.pending = BytesMut::new(),
             Blob::Open(writer) if self.pending.len() >= PIECE_BYTES => {
                 let piece = std::mem::take(&mut self.pending).freeze();
-                // The blob is cut there; `finish` says so.
                 if let Err(error) = writer.write(piece).await {
                     tracing::warn!(%error, "an output is not kept whole");
+                    self.failure.get_or_insert(error);
                 }
             }
             _ => {}
@@ -247,10 +250,12 @@ impl Side {
                     result = result.and(Err(error));
                     finished = writer.finish().await;
                 }
-                output.blob_error = result.err();
+                output.blob_error = self.failure.take().or(result.err());
                 match finished {
                     Ok(blob) => output.blob = Some(blob),
-                    Err(error) => output.blob_error = Some(error),
+                    Err(error) => {
+                        output.blob_error.get_or_insert(error);
+                    }
                 }
             }
         }
