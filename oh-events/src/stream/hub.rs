@@ -1,9 +1,13 @@
 //! What the writer and the followers of a stream share.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
 
+#[cfg(loom)]
+use loom::sync::{Mutex, MutexGuard};
 use oh_core::{AgentState, Event, EventId, RuntimeStatus};
 use tokio::sync::watch;
 

@@ -19,11 +19,11 @@ mod fork;
 mod fork_tests;
 mod hub;
 mod lineage;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod lossy;
 #[cfg(test)]
 mod lossy_tests;
-#[cfg(test)]
-mod order_tests;
 mod page;
 mod pending;
 mod query;

@@ -20,7 +20,10 @@ use oh_core::{
     Action, ByteRange, CaptureLimit, ErrorKind, Event, EventBody, EventId, OutputStream, Result,
     SessionId, Source,
 };
-use oh_events::{Cursor, Durability, EventStream, EventViewer, Query, SegmentStore, Subscription};
+use oh_events::{
+    Cursor, Durability, EventStore, EventStream, EventViewer, Query, SegmentStore, Snapshot,
+    Subscription, Writer,
+};
 
 use small_disk::{SmallDisk, with_own_mounts};
 
@@ -303,6 +306,33 @@ fn output_that_finds_no_room_for_a_blob_says_so_and_is_kept_in_part() {
                 assert!(data.unwrap() == output);
             });
         }
+    });
+}
+
+#[test]
+fn a_snapshot_that_finds_no_room_is_an_error_and_never_torn() {
+    let test = "a_snapshot_that_finds_no_room_is_an_error_and_never_torn";
+    with_own_mounts(test, || {
+        block_on(async {
+            let disk = SmallDisk::mount(64, 200);
+            let store = store(&disk, 1 << 20);
+            let log = store.open(&session(), Writer::new("w")).await.unwrap();
+            let reader = log.reader();
+            let small = Snapshot::new(EventId(0), vec![1; 5_000]);
+            log.save_snapshot(&small).await.unwrap();
+            let filler = disk.fill(3);
+            let large = Snapshot::new(EventId(0), vec![2; 90_000]);
+            let error = log.save_snapshot(&large).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+            let kept = reader.snapshot().await.unwrap();
+            assert!(
+                kept.is_none_or(|kept| kept == small),
+                "the former one or none"
+            );
+            drop(filler);
+            log.save_snapshot(&large).await.unwrap();
+            assert!(reader.snapshot().await.unwrap() == Some(large));
+        });
     });
 }
 

@@ -1,5 +1,8 @@
 //! How many bytes the blobs of a session may take.
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
@@ -42,5 +45,32 @@ impl Room {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 Some(used.saturating_sub(bytes))
             });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::Room;
+
+    #[test]
+    fn blobs_that_are_written_at_once_take_no_more_room_than_there_is() {
+        loom::model(|| {
+            let room = Arc::new(Room::new(10, 2));
+            let writer = {
+                let room = Arc::clone(&room);
+                thread::spawn(move || {
+                    let taken = room.take(5);
+                    room.give_back(taken as u64);
+                    room.take(3)
+                })
+            };
+            let taken = room.take(6) + room.take(6);
+            let other = writer.join().unwrap();
+            assert!(taken + other <= 8, "{taken} and {other}");
+            assert_eq!(room.take(100), 8 - taken - other, "nothing is lost either");
+        });
     }
 }

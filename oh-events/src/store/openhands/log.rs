@@ -1,8 +1,6 @@
 //! The writer of one conversation.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
@@ -37,8 +35,6 @@ pub(super) struct Shared {
     epoch: u64,
     appender: Mutex<Appender>,
     pub(super) next: watch::Sender<u64>,
-    /// Something was appended since the last sync began.
-    dirty: AtomicBool,
 }
 
 impl OpenHandsLog {
@@ -72,7 +68,6 @@ impl OpenHandsLog {
             epoch,
             appender: Mutex::new(appender),
             next: watch::Sender::new(listing.next),
-            dirty: AtomicBool::new(false),
         });
         let work = Arc::clone(&shared);
         Ok(Self {
@@ -144,7 +139,6 @@ impl Shared {
 
     /// Writes to disk what was appended, without keeping appends from going on.
     fn sync(&self) -> std::io::Result<u64> {
-        self.dirty.store(false, Ordering::Release);
         let unsynced = self.appender().take_unsynced();
         if let Err(error) = unsynced.sync() {
             // The system may have dropped what it could not write, and reports it only once.
@@ -192,13 +186,17 @@ impl EventLog for OpenHandsLog {
         } else {
             Sync::No
         };
+        if let Durability::Interval(_) = self.durability {
+            // What cannot be synced must not be written.
+            self.syncer.start()?;
+        }
         let (shared, batch) = (Arc::clone(&self.shared), batch.to_vec());
         blocking::run("append event", move || {
             shared.append(expected, epoch, &batch, sync)
         })
         .await?;
         match self.durability {
-            Durability::Interval(within) => self.sync_soon(within),
+            Durability::Interval(within) => self.syncer.soon(within),
             _ => Ok(()),
         }
     }
@@ -247,15 +245,5 @@ impl EventLog for OpenHandsLog {
         }
         self.shared.appender().held = None;
         synced
-    }
-}
-
-impl OpenHandsLog {
-    fn sync_soon(&self, within: Duration) -> Result<()> {
-        // The flag keeps it to one request per sync.
-        if self.shared.dirty.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.syncer.soon(within)
     }
 }

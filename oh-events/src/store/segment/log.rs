@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
@@ -141,14 +139,6 @@ impl SegmentLog {
             .append(batch, &self.files, &self.limits)
             .map_err(|error| Error::io("append event", error).with_object(self.session.as_str()))
     }
-
-    fn sync_soon(&self, within: Duration) -> Result<()> {
-        // The flag keeps it to one request per sync.
-        if self.tail.dirty.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.syncer.soon(within)
-    }
 }
 
 impl Drop for SegmentLog {
@@ -184,11 +174,15 @@ impl EventLog for SegmentLog {
         if batch.is_empty() {
             return Ok(());
         }
+        if self.durability != Durability::Never {
+            // What cannot be synced must not be written.
+            self.syncer.start()?;
+        }
         match self.durability {
             Durability::Never => self.write(expected, epoch, batch),
             Durability::Interval(within) => {
                 self.write(expected, epoch, batch)?;
-                self.sync_soon(within)
+                self.syncer.soon(within)
             }
             // With `Each` the batches are of one event: see `EventLog::append`.
             Durability::Group | Durability::Each => {

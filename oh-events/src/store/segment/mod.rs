@@ -37,6 +37,7 @@ mod segment_file;
 pub(super) mod snapshot_file;
 mod store;
 pub(super) mod sync;
+mod sync_due;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use oh_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
+use super::sync_due::SyncDue;
+
 /// What the thread does when it is asked to: writes to disk all that is there and returns the
 /// next id of that moment. It notes a failure by itself, as no one may wait for it.
 pub(in crate::store) type Work = Arc<dyn Fn() -> IoResult<u64> + Send + Sync>;
@@ -20,16 +22,23 @@ enum Request {
     Soon(Duration),
 }
 
+const OPERATION: &str = "sync event log";
+
+/// Where the thread takes requests, and its handle.
+type Running = (Sender<Request>, JoinHandle<()>);
+
 /// A handle on the thread, which starts with the first request and ends with the handle.
 pub(in crate::store) struct Syncer {
     work: Work,
-    thread: Mutex<Option<(Sender<Request>, JoinHandle<()>)>>,
+    due: Arc<SyncDue>,
+    thread: Mutex<Option<Running>>,
 }
 
 impl Syncer {
     pub(in crate::store) fn new(work: Work) -> Self {
         Self {
             work,
+            due: Arc::new(SyncDue::new()),
             thread: Mutex::new(None),
         }
     }
@@ -47,7 +56,12 @@ impl Syncer {
 
     /// Syncs within a time, in the background.
     pub(in crate::store) fn soon(&self, within: Duration) -> Result<()> {
-        self.send(Request::Soon(within))
+        if !self.due.note() {
+            return Ok(());
+        }
+        let asked = self.send(Request::Soon(within));
+        // Else no one would ask again.
+        asked.inspect_err(|_| self.due.clear())
     }
 
     /// Ends the thread, after what was asked for, and gives it to whoever wants to wait for it.
@@ -56,24 +70,34 @@ impl Syncer {
         thread.take().map(|(_, handle)| handle)
     }
 
-    fn send(&self, request: Request) -> Result<()> {
-        const OPERATION: &str = "sync event log";
+    /// Starts the thread, unless it runs.
+    pub(in crate::store) fn start(&self) -> Result<()> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let (requests, _) = match &mut *thread {
+        self.running(&mut thread).map(|_| ())
+    }
+
+    fn send(&self, request: Request) -> Result<()> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests = self.running(&mut thread)?;
+        requests
+            .send(request)
+            .map_err(|_| Error::new(ErrorKind::Internal, OPERATION).with_detail("the thread ended"))
+    }
+
+    fn running<'t>(&self, thread: &'t mut Option<Running>) -> Result<&'t Sender<Request>> {
+        let (requests, _) = match thread {
             Some(running) => running,
             none => {
                 let (sender, receiver) = channel();
-                let work = Arc::clone(&self.work);
+                let (work, due) = (Arc::clone(&self.work), Arc::clone(&self.due));
                 let handle = std::thread::Builder::new()
                     .name("oh-events-sync".to_owned())
-                    .spawn(move || run(&receiver, &work))
+                    .spawn(move || run(&receiver, &work, &due))
                     .map_err(|error| Error::io(OPERATION, error))?;
                 none.insert((sender, handle))
             }
         };
-        requests
-            .send(request)
-            .map_err(|_| Error::new(ErrorKind::Internal, OPERATION).with_detail("the thread ended"))
+        Ok(requests)
     }
 }
 
@@ -83,7 +107,7 @@ impl std::fmt::Debug for Syncer {
     }
 }
 
-fn run(requests: &Receiver<Request>, work: &Work) {
+fn run(requests: &Receiver<Request>, work: &Work, asked: &SyncDue) {
     let mut due: Option<Instant> = None;
     loop {
         let request = match due {
@@ -106,6 +130,8 @@ fn run(requests: &Receiver<Request>, work: &Work) {
             Request::Soon(_) => None,
         }));
         due = None;
+        // Before the look at what was written, so that an append after the look asks anew.
+        asked.clear();
         let result = work();
         for answer in waiting {
             // The caller may have gone.

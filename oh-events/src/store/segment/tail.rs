@@ -1,7 +1,6 @@
 //! The end of a log that is written to.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -24,8 +23,6 @@ const KEPT_BUFFER_BYTES: usize = 1024 * 1024;
 /// What the writer and the thread that syncs share.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Something was written since the last sync began.
-    pub(super) dirty: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -55,7 +52,6 @@ pub(super) struct State {
 impl Tail {
     pub(super) fn new(opened: Opened, held: Arc<Held>) -> Self {
         Self {
-            dirty: AtomicBool::new(false),
             state: Mutex::new(State {
                 segment: opened.segment,
                 medium: Arc::new(opened.file),
@@ -79,7 +75,6 @@ impl Tail {
 
     /// Writes to disk all that was appended, without keeping appends from going on.
     pub(super) fn sync(&self) -> std::io::Result<u64> {
-        self.dirty.store(false, Ordering::Release);
         let (next, media) = {
             let mut state = self.state();
             let mut media = std::mem::take(&mut state.filled);
