@@ -90,7 +90,8 @@ impl Appender {
     /// Pages can be made from their events, so that failing to write one is no failure of the
     /// append.
     fn write_pages(&self, first: u64, sync: Sync) {
-        let mut start = page::start_of(first);
+        // V0 leaves out the page during which it was opened again: see to the one before, too.
+        let mut start = page::start_of(first).saturating_sub(page::EVENTS);
         while start + page::EVENTS <= self.next {
             if let Err(error) = page::write(&self.folder, start, sync) {
                 tracing::debug!(%error, start, "a page was not written");

@@ -21,6 +21,8 @@ mod log;
 mod page;
 mod reader;
 mod store;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use store::OpenHandsStore;
