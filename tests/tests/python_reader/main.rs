@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod folder;
 mod histories;
 mod python;
 mod trajectories;
@@ -42,23 +43,9 @@ fn assert_read(event: &Event, answer: &Answer) {
     if let Some(nearest) = nearest_class(&event.body) {
         assert_eq!(class, nearest, "{line}");
     }
-    let mut ours: Value = serde_json::from_str(&line).unwrap();
+    let ours: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(*message, ours["message"], "{line}");
-
-    // Python drops `oh`.
-    let oh = ours.as_object_mut().unwrap().remove("oh");
-    // Python fills in what litellm thinks that a model's answer has.
-    let mut theirs = theirs.clone();
-    if let Some(filled) = theirs.pointer_mut("/tool_call_metadata/model_response") {
-        let given = &ours["tool_call_metadata"]["model_response"];
-        assert!(
-            holds(filled, given),
-            "{filled}
-{given}"
-        );
-        *filled = given.clone();
-    }
-    assert_eq!(theirs, ours, "{line}");
+    let (mut theirs, oh) = same_but_for_oh(theirs, &line);
 
     // What Python wrote is of a kind that has a struct, and with `oh` it is what it was.
     let nearest = decode_event(theirs.to_string()).unwrap();
@@ -67,6 +54,23 @@ fn assert_read(event: &Event, answer: &Answer) {
         theirs["oh"] = oh;
     }
     assert_eq!(decode_event(theirs.to_string()).unwrap(), *event, "{line}");
+}
+
+/// What Python wrote is what we wrote, but for `oh`, which is returned. What Python adds to it is
+/// taken out.
+fn same_but_for_oh(theirs: &Value, line: &str) -> (Value, Option<Value>) {
+    let mut ours: Value = serde_json::from_str(line).unwrap();
+    // Python drops `oh`.
+    let oh = ours.as_object_mut().unwrap().remove("oh");
+    // Python fills in what litellm thinks that a model's answer has.
+    let mut theirs = theirs.clone();
+    if let Some(filled) = theirs.pointer_mut("/tool_call_metadata/model_response") {
+        let given = &ours["tool_call_metadata"]["model_response"];
+        assert!(holds(filled, given), "{filled}\n{given}");
+        *filled = given.clone();
+    }
+    assert_eq!(theirs, ours, "{line}");
+    (theirs, oh)
 }
 
 /// The Python class that our own kinds are read as.

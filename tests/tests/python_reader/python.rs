@@ -57,6 +57,11 @@ pub(crate) fn read(lines: &[String]) -> Option<Vec<Answer>> {
 
 /// Has a script answer lines. `None`, with a word about it, if the package is not installed.
 pub(crate) fn ask(script: &str, lines: &[String]) -> Option<String> {
+    run(script, &[], &(lines.join("\n") + "\n"))
+}
+
+/// Runs a script of `tests/python`; `None`, with a word about it, if the package is not installed.
+pub(crate) fn run(script: &str, arguments: &[&str], input: &str) -> Option<String> {
     let folder = folder();
     if !folder.join("complete").exists() {
         let missing = "openhands-ai 0.62.0 is not installed; run `bash tests/python/install`";
@@ -68,16 +73,18 @@ pub(crate) fn ask(script: &str, lines: &[String]) -> Option<String> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
     let mut python = Command::new(folder.join("bin/python"))
         .arg(scripts.join(script))
+        .args(arguments)
         .env("PYTHONUTF8", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stdin = python.stdin.take().unwrap();
-    let input = lines.join("\n") + "\n";
+    let input = input.to_owned();
     let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = python.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
+    let written = writer.join().unwrap();
     assert!(output.status.success(), "{}", output.status);
+    written.unwrap();
     Some(String::from_utf8(output.stdout).unwrap())
 }
