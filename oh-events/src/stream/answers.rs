@@ -11,6 +11,7 @@ use crate::filter::Filter;
 
 use super::append::Core;
 use super::events::Events;
+use super::pending::Pending;
 use super::query::Query;
 
 /// How many events behind an action are looked through for its answer.
@@ -106,6 +107,29 @@ impl Core {
         Some(Box::pin(events.next()).await?.ok()?.id)
     }
 
+    /// Refuses what would close an action that is closed by now. In the writer's turn that is
+    /// certain.
+    pub(super) fn refuse_answered(&self, batch: Vec<Pending>) -> Result<Vec<Pending>> {
+        if batch.iter().all(|pending| pending.answers.is_none()) {
+            return Ok(batch);
+        }
+        let mut open = Vec::with_capacity(batch.len());
+        for pending in batch {
+            match pending.answers {
+                Some(action) if !self.hub.is_open(action) => {
+                    let refusal = self.answered(action, None);
+                    match pending.done {
+                        Some(done) => drop(done.send(Err(refusal))),
+                        // It is the only one.
+                        None => return Err(refusal),
+                    }
+                }
+                _ => open.push(pending),
+            }
+        }
+        Ok(open)
+    }
+
     /// Adds to the refusal of an answer which event was earlier.
     pub(super) async fn explain(&self, refusal: Error) -> Error {
         match Answered::of(&refusal) {
@@ -118,7 +142,7 @@ impl Core {
     }
 
     /// The refusal of an answer.
-    pub(super) fn answered(&self, action: EventId, by: Option<EventId>) -> Error {
+    fn answered(&self, action: EventId, by: Option<EventId>) -> Error {
         let answered = Answered { action, by };
         self.error(ErrorKind::Conflict)
             .with_detail(answered.to_string())

@@ -252,29 +252,6 @@ impl Core {
         Ok(first)
     }
 
-    /// Refuses what would close an action that is closed by now. In the writer's turn that is
-    /// certain.
-    fn refuse_answered(&self, batch: Vec<Pending>) -> Result<Vec<Pending>> {
-        if batch.iter().all(|pending| pending.answers.is_none()) {
-            return Ok(batch);
-        }
-        let mut open = Vec::with_capacity(batch.len());
-        for pending in batch {
-            match pending.answers {
-                Some(action) if !self.hub.is_open(action) => {
-                    let refusal = self.answered(action, None);
-                    match pending.done {
-                        Some(done) => drop(done.send(Err(refusal))),
-                        // It is the only one.
-                        None => return Err(refusal),
-                    }
-                }
-                _ => open.push(pending),
-            }
-        }
-        Ok(open)
-    }
-
     fn interrupted(&self) -> Error {
         self.error(ErrorKind::OutcomeUnknown)
             .with_detail("the runtime that wrote the event was shut down")

@@ -52,8 +52,9 @@ enum Done {
 impl Executor {
     /// Executes actions until the stream is closed.
     ///
-    /// First it closes what an earlier run left open. Then it follows the stream: each action gets
-    /// exactly one observation. A change of the agent's state to stopped, paused or error ends the
+    /// First it closes what an earlier executor of this run left open; for earlier runs see
+    /// [`Recovery`](oh_events::Recovery). Then it follows the stream: each action gets exactly one
+    /// observation, unless someone else answers it or it was left to the host at opening. A change of the agent's state to stopped, paused or error ends the
     /// running action ([`Exit::Cancelled`](oh_core::Exit::Cancelled), with the output so far).
     /// While the agent is paused, actions wait; while it is in state stopped or error, those of
     /// the agent itself are answered as cancelled.
@@ -63,7 +64,7 @@ impl Executor {
     ///
     /// # Cancel safety
     /// Dropping the future ends the running command. Its action stays open and is closed as
-    /// "outcome unknown" by the next executor.
+    /// "outcome unknown" by the next executor, or when the stream is opened again.
     pub async fn run(self) -> Result<()> {
         match self.follow().await {
             // The stream was closed while something was to be appended.
