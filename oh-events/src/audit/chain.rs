@@ -75,6 +75,11 @@ impl Chain {
         }
     }
 
+    /// How the log is chained: what a fork needs to go on.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     pub(crate) fn head(&self) -> Option<AuditHead> {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,6 +8,7 @@ use oh_core::{
     BlobRef, ByteRange, Error, ErrorKind, EventBody, EventId, Observation, Result, SessionId, codec,
 };
 
+use crate::audit;
 use crate::store::blob::BlobStore;
 use crate::store::{
     Damage, Dropped, Durability, Encoded, EventLog, EventReader, EventStore, ReadRange, Writer,
@@ -168,6 +169,13 @@ impl Blobs {
         let EventBody::Observation(Observation::Run(run)) = &mut event.body else {
             return Ok(encoded);
         };
+        if event.extra.value(audit::KEY).is_some() {
+            let detail = "the past is chained and names large contents, which would get other \
+                          names; fork it within its store";
+            return Err(Error::unsupported(OPERATION)
+                .with_object(id.to_string())
+                .with_detail(detail));
+        }
         let details = &mut run.details;
         for blob in [&mut details.stdout_blob, &mut details.stderr_blob] {
             if let Some(named) = blob.take() {

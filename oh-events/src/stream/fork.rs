@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oh_core::secret::Masker;
 use oh_core::{Draft, Error, EventId, Result, SessionId, Source};
 
+use crate::audit::Audit;
 use crate::store::{Durability, EventStore};
 
 use super::builder::EventStreamBuilder;
@@ -20,8 +21,9 @@ type Configure = Box<dyn FnOnce(EventStreamBuilder) -> EventStreamBuilder + Send
 /// Options of a session that begins with the events and large contents that another one holds
 /// before an id. The other one may have a writer, and does not notice.
 ///
-/// The fork keeps what its parent promises: it masks the parent's secrets and is as durable. Both
-/// can be made stricter, not laxer. The past itself stays as it was written: further secrets are
+/// The fork keeps what its parent promises: it masks the parent's secrets, is as durable, and goes
+/// on with the [chain](Audit) of an audited log. Each can be made stricter, not laxer. The past
+/// itself stays as it was written: further secrets are
 /// masked in what the fork appends.
 ///
 /// Actions that are open in the past are open in the fork too, and are closed as after a crash.
@@ -40,6 +42,8 @@ pub struct ForkBuilder {
     more: Masker,
     /// What the parent promises.
     least: Option<Durability>,
+    /// How the parent is chained.
+    audit: Option<Audit>,
     durability: Option<Durability>,
     configure: Configure,
 }
@@ -48,7 +52,8 @@ impl ForkBuilder {
     /// Starts to describe a fork of a session that a store holds, whether or not someone writes
     /// it: `session` gets what `parent` holds before `at`.
     ///
-    /// The secrets of the parent are not in its log: give them to [`masker`](Self::masker).
+    /// The secrets of the parent are not in its log: give them to [`masker`](Self::masker), and the
+    /// key of an audited log to [`configure`](Self::configure).
     pub fn new(
         store: impl EventStore + 'static,
         parent: SessionId,
@@ -74,12 +79,14 @@ impl ForkBuilder {
             masker: Masker::default(),
             more: Masker::default(),
             least: None,
+            audit: None,
             durability: None,
             configure: Box::new(|builder| builder),
         }
     }
 
-    /// Puts the fork into another store: events and large contents are copied there.
+    /// Puts the fork into another store: events and large contents are copied there. The latter
+    /// get other names, so that a past that is chained and names some cannot be copied.
     ///
     /// A store that cannot give a session another name at once is written to under the name of
     /// the fork: a process that dies meanwhile leaves a part, to be removed with
@@ -103,7 +110,7 @@ impl ForkBuilder {
     }
 
     /// Sets other options of the stream that [`open`](Self::open) returns. Its masker and
-    /// durability are those of this builder.
+    /// durability are those of this builder, and its chain is that of a parent that has one.
     pub fn configure(
         mut self,
         configure: impl FnOnce(EventStreamBuilder) -> EventStreamBuilder + Send + 'static,
@@ -121,7 +128,8 @@ impl ForkBuilder {
     /// [`NotFound`](oh_core::ErrorKind::NotFound) if there is no parent;
     /// [`Corrupt`](oh_core::ErrorKind::Corrupt) with a [`Damage`](crate::Damage) as source if the past is
     /// damaged, [`Gone`](oh_core::ErrorKind::Gone) with a [`Dropped`](crate::Dropped) if the parent does
-    /// not hold it any more; the kinds of the stores. After an error of the fork itself there is
+    /// not hold it any more; [`Unsupported`](oh_core::ErrorKind::Unsupported) where the past cannot
+    /// be copied to another store; the kinds of the stores. After an error of the fork itself there is
     /// no such session; after one of opening it, it can be opened as any other.
     ///
     /// # Cancel safety
@@ -151,6 +159,10 @@ impl ForkBuilder {
             .masker(masker)
             .durability(durability)
             .folded_as(self.parent.clone());
+        let builder = match self.audit {
+            Some(audit) => builder.audit(audit),
+            None => builder,
+        };
         let stream = builder.open().await?;
         let note = Lineage::new(self.parent, self.at).note();
         stream
@@ -206,7 +218,7 @@ impl fmt::Debug for ForkBuilder {
 
 impl EventStream {
     /// Starts to describe a session that begins with what this one published before an id, with
-    /// the same secrets, durability and store unless told otherwise.
+    /// the same secrets, durability, chain and store unless told otherwise.
     pub fn fork(&self, at: EventId, session: SessionId) -> ForkBuilder {
         let origin = self.origin();
         let mut fork = ForkBuilder::of(
@@ -218,6 +230,11 @@ impl EventStream {
         fork.published = Some(self.next());
         fork.masker = self.masker();
         fork.least = Some(origin.durability);
+        fork.audit = self
+            .core()
+            .chain
+            .as_ref()
+            .map(|chain| chain.audit().clone());
         fork
     }
 }

@@ -11,7 +11,7 @@ use oh_core::{
 };
 
 use super::{Cursor, EventStream, ForkBuilder, Lineage, Query};
-use crate::{Damage, Dropped, Durability, EventStore, MemoryStore, Retention, SegmentStore};
+use crate::{Audit, Damage, Dropped, Durability, EventStore, MemoryStore, Retention, SegmentStore};
 
 fn id(name: &str) -> SessionId {
     SessionId::new(name).unwrap()
@@ -273,4 +273,48 @@ async fn a_fork_knows_the_state_that_dropped_events_led_to() {
     // Elsewhere it would have to begin at 0.
     let copy = parent.fork(at, id("copy")).store(MemoryStore::new());
     assert!(Dropped::of(&copy.open().await.unwrap_err()).is_some());
+}
+
+#[tokio::test]
+async fn a_fork_of_an_audited_log_goes_on_with_its_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SegmentStore::new(folder.path()).segment_bytes(500);
+    let keyed = Audit::keyed(Secret::new("a key of more than 16 bytes")).unwrap();
+    for (name, audit) in [("plain", Audit::new()), ("keyed", keyed)] {
+        let builder = EventStream::builder(store.clone(), id(name)).audit(audit.clone());
+        let parent = builder.open().await.unwrap();
+        for n in 0..10 {
+            say(&parent, &n.to_string()).await;
+        }
+        let mut forks = Vec::new();
+        for at in [0, 6] {
+            let to = id(&format!("{name}-{at}"));
+            forks.push(parent.fork(EventId(at), to).open().await.unwrap());
+        }
+        let to = id(&format!("{name}-copy"));
+        let copy = parent.fork(EventId(6), to).store(MemoryStore::new());
+        forks.push(copy.open().await.unwrap());
+        for fork in forks {
+            say(&fork, "mine").await;
+            let head = fork.audit_head().unwrap();
+            assert_eq!(head.at.next(), fork.next());
+            let report = fork.verify(&audit, Some(&head)).await.unwrap();
+            assert_eq!((report.from, report.broken), (Some(EventId(0)), None));
+        }
+        // What an event says cannot be changed, so that it cannot name a copy.
+        let mut run = RunObservation::new("of it", "make");
+        run.details.stdout_blob = Some(BlobRef::new("1-0", 0, ""));
+        let action = parent
+            .append(Source::Agent, RunAction::new("make"))
+            .await
+            .unwrap();
+        parent.reply(action, run).await.unwrap();
+        let (end, other) = (parent.next(), MemoryStore::new());
+        let copy = parent.fork(end, id("copy")).store(other.clone());
+        assert_eq!(
+            copy.open().await.unwrap_err().kind(),
+            ErrorKind::Unsupported
+        );
+        assert_eq!(EventStore::sessions(&other, None, 9).await.unwrap(), []);
+    }
 }
