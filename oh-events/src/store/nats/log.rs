@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 use tokio::task::JoinHandle;
 
@@ -14,7 +14,7 @@ use crate::store::{Encoded, EventLog, EventReader, OpenReport, Snapshot};
 use super::blobs::NatsBlobs;
 use super::follow::Follower;
 use super::pages::Pages;
-use super::piece::{Heading, Piece};
+use super::piece::{self, Heading, Piece};
 use super::place::End;
 use super::reader::NatsReader;
 use super::record::{Records, State};
@@ -132,8 +132,8 @@ impl NatsLog {
 
     /// Writes a message without events, which moves the stream on.
     async fn mark(&self, writing: &mut Writing) -> Result<Published> {
-        let heading = self.heading(writing, 0, 1, 1);
         writing.serial += 1;
+        let heading = self.heading(writing, 0, 1, 1);
         let published = self
             .publish(&heading, Bytes::new(), writing.sequence)
             .await?;
@@ -182,10 +182,12 @@ impl NatsLog {
     }
 
     async fn write(&self, writing: &mut Writing, batch: &[Encoded]) -> Result<()> {
-        let lines = lines(batch);
+        let lines = piece::lines(batch);
         let part_bytes = self.pages.server.max_payload();
         let parts = lines.len().div_ceil(part_bytes).max(1);
         let begin = writing.sequence + 1;
+        // Never the id of a message before, also not of one whose call was dropped.
+        writing.serial += 1;
         writing.state = Certainty::InDoubt;
         for part in 0..parts {
             let count = batch.len() as u64;
@@ -198,7 +200,6 @@ impl NatsLog {
                 Ok(Published::OutOfSequence) => return Err(self.fenced().await),
                 Ok(Published::NoStream) => return Err(self.gone()),
                 Err(error) => {
-                    writing.serial += 1;
                     writing.state = match error.kind() {
                         ErrorKind::OutcomeUnknown => Certainty::Unknown,
                         _ => Certainty::Clear,
@@ -209,7 +210,6 @@ impl NatsLog {
         }
         self.pages.place.note(writing.next, begin);
         writing.next += batch.len() as u64;
-        writing.serial += 1;
         writing.state = Certainty::Clear;
         self.pages.place.reach(writing.next, writing.sequence);
         Ok(())
@@ -217,7 +217,6 @@ impl NatsLog {
 
     /// Finds out what became of an append whose call was dropped.
     async fn settle(&self, writing: &mut Writing) -> Result<()> {
-        writing.serial += 1;
         loop {
             match self.mark(writing).await? {
                 // What has not arrived by now is refused.
@@ -270,21 +269,6 @@ impl NatsLog {
         let detail = format!("{holder} took the log over; open it for reading");
         self.error(ErrorKind::Conflict, detail).with_source(holder)
     }
-}
-
-fn lines(batch: &[Encoded]) -> Bytes {
-    if let [event] = batch {
-        return event.json().clone();
-    }
-    let bytes = batch.iter().map(|event| event.json().len() + 1).sum();
-    let mut lines = BytesMut::with_capacity(bytes);
-    for (at, event) in batch.iter().enumerate() {
-        if at > 0 {
-            lines.extend_from_slice(b"\n");
-        }
-        lines.extend_from_slice(event.json());
-    }
-    lines.freeze()
 }
 
 impl Drop for NatsLog {

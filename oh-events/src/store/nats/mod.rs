@@ -83,6 +83,7 @@ mod failure;
 mod follow;
 mod log;
 mod names;
+mod page;
 mod pages;
 mod piece;
 mod place;

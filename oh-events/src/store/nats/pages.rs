@@ -7,18 +7,13 @@ use oh_core::{EventId, Result};
 
 use crate::store::{Damage, Direction, Encoded, ReadRange};
 
+use super::page::{More, Page, Window};
 use super::piece::{Assembly, Batch, Heading, Piece};
 use super::place::{End, Place};
 use super::server::Server;
 
 /// Messages that are close enough to be read instead of searched.
 const NEAR: u64 = 4;
-
-/// Largest number of messages that are asked for at once.
-const WINDOW: u64 = 64;
-
-/// Bytes of messages that are asked for at once, as far as can be foreseen.
-const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reads the events of one stream.
 #[derive(Clone, Debug)]
@@ -27,72 +22,6 @@ pub(super) struct Pages {
     pub(super) stream: String,
     pub(super) subject: String,
     pub(super) place: Arc<Place>,
-}
-
-/// Events that were read, within the limits of a page.
-struct Page {
-    events: Vec<Encoded>,
-    limit: usize,
-    bytes_left: usize,
-}
-
-/// Whether a page takes more.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum More {
-    Yes,
-    No,
-}
-
-impl Page {
-    fn new(range: &ReadRange) -> Self {
-        Self {
-            events: Vec::new(),
-            limit: range.limit,
-            bytes_left: range.max_bytes,
-        }
-    }
-
-    fn push(&mut self, event: Encoded) -> More {
-        let bytes = event.json().len();
-        if self.events.len() >= self.limit || (!self.events.is_empty() && bytes > self.bytes_left) {
-            return More::No;
-        }
-        self.bytes_left = self.bytes_left.saturating_sub(bytes);
-        self.events.push(event);
-        if self.events.len() >= self.limit {
-            More::No
-        } else {
-            More::Yes
-        }
-    }
-
-    /// Ends the page before damage, unless it begins with it.
-    fn end_before(self, damage: Damage) -> Result<Vec<Encoded>> {
-        if self.events.is_empty() {
-            Err(damage.into())
-        } else {
-            Ok(self.events)
-        }
-    }
-}
-
-/// How many messages to ask for at once: more with each time, as long as they are small.
-struct Window {
-    messages: u64,
-}
-
-impl Window {
-    fn grow(&mut self, pieces: &[Option<Piece>]) {
-        let bytes: u64 = pieces
-            .iter()
-            .flatten()
-            .map(|piece| piece.payload.len() as u64)
-            .sum();
-        let each = bytes / (pieces.len() as u64).max(1) + 1;
-        self.messages = (self.messages * 2)
-            .min(WINDOW_BYTES / each)
-            .clamp(1, WINDOW);
-    }
 }
 
 impl Pages {
@@ -148,9 +77,9 @@ impl Pages {
             Ok(batch) => batch.end,
             Err(damage) => return Err(damage.into()),
         };
-        let mut window = Window { messages: 2 };
+        let mut window = Window::new(2);
         while last > 0 {
-            let begin = last.saturating_sub(window.messages - 1).max(1);
+            let begin = last.saturating_sub(window.messages() - 1).max(1);
             let pieces = self.run_up_to(begin, last).await?;
             window.grow(&pieces);
             last -= pieces.len() as u64;
@@ -264,7 +193,7 @@ impl Pages {
             next: low.1,
             end: end.sequence,
             before: low.0,
-            window: Window { messages: NEAR },
+            window: Window::new(NEAR),
             pieces: Vec::new().into_iter(),
             assembly: Assembly::default(),
         })
@@ -341,7 +270,7 @@ impl Walk {
             if self.next > self.end {
                 return Ok(None);
             }
-            let last = self.end.min(self.next + self.window.messages - 1);
+            let last = self.end.min(self.next + self.window.messages() - 1);
             let pieces = pages.run(self.next, last).await?;
             self.next = last + 1;
             self.window.grow(&pieces);

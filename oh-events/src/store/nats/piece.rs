@@ -184,3 +184,19 @@ fn batch(last: &Piece, begin: u64, lines: Bytes) -> Batch {
         lines,
     }
 }
+
+/// What a batch is written as.
+pub(super) fn lines(batch: &[Encoded]) -> Bytes {
+    if let [event] = batch {
+        return event.json().clone();
+    }
+    let bytes = batch.iter().map(|event| event.json().len() + 1).sum();
+    let mut lines = BytesMut::with_capacity(bytes);
+    for (at, event) in batch.iter().enumerate() {
+        if at > 0 {
+            lines.extend_from_slice(b"\n");
+        }
+        lines.extend_from_slice(event.json());
+    }
+    lines.freeze()
+}
