@@ -77,8 +77,10 @@ pub fn event_from_value(value: &Value) -> Result<Event, DecodeError> {
 }
 
 fn decode(json: &[u8]) -> Result<(Option<EventId>, Draft), DecodeError> {
+    // Once for all fields.
+    let text = std::str::from_utf8(json).map_err(|error| DecodeError::new(error.to_string()))?;
     let mut top: Fields<'_> =
-        serde_json::from_slice(json).map_err(|error| DecodeError::new(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| DecodeError::new(error.to_string()))?;
     let id = match top.remove("id") {
         Some(id) if id.as_str() != "-1" => {
             id.decode().map_err(|error: DecodeError| error.at("id"))?
@@ -127,11 +129,11 @@ fn fitting<T: DeserializeOwned>(top: &mut Fields<'_>, key: &str) -> Option<T> {
 }
 
 fn decode_any_action(top: &mut Fields<'_>) -> Result<(Action, Option<String>), DecodeError> {
-    let kind: String = top.required("action")?;
+    let kind = top.text("action")?;
     let args = top.remove("args");
-    if !Action::V0_KINDS.contains(&kind.as_str()) {
+    if !Action::V0_KINDS.contains(&kind.as_ref()) {
         let custom = CustomAction {
-            kind,
+            kind: kind.into_owned(),
             args: args.map(Field::into_json),
             problem: None,
         };
@@ -160,7 +162,7 @@ fn decode_any_action(top: &mut Fields<'_>) -> Result<(Action, Option<String>), D
             .at("args")),
         Err(problem) => {
             let custom = CustomAction {
-                kind,
+                kind: kind.into_owned(),
                 args: args.map(Field::into_json),
                 problem: Some(problem.to_string()),
             };
@@ -170,10 +172,10 @@ fn decode_any_action(top: &mut Fields<'_>) -> Result<(Action, Option<String>), D
 }
 
 fn decode_any_observation(top: &mut Fields<'_>) -> Result<Observation, DecodeError> {
-    let kind: String = top.required("observation")?;
+    let kind = top.text("observation")?;
     let content = top.remove("content");
     let extras = top.remove("extras");
-    let known = Observation::V0_KINDS.contains(&kind.as_str()).then(|| {
+    let known = Observation::V0_KINDS.contains(&kind.as_ref()).then(|| {
         let mut fields = fields(extras.as_ref(), "extras")?;
         legacy::observation(&kind, &mut fields)?;
         let mut observation =
@@ -193,7 +195,7 @@ fn decode_any_observation(top: &mut Fields<'_>) -> Result<Observation, DecodeErr
         None => None,
     };
     Ok(Observation::Custom(CustomObservation {
-        kind,
+        kind: kind.into_owned(),
         content: content.map(Field::into_json),
         extras: extras.map(Field::into_json),
         problem,

@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 use crate::codec::DecodeError;
 use crate::event::{Entries, RawJson, RawObject};
 
+/// Room for the fields of most objects.
+const USUAL_FIELDS: usize = 10;
+
 /// The fields that were not taken yet, in the order of the text. Of two equal keys the last value
 /// counts.
 #[derive(Default)]
@@ -77,6 +80,18 @@ impl<'j> Fields<'j> {
         value.decode().map_err(|error: DecodeError| error.at(key))
     }
 
+    /// Takes a text that must be there.
+    pub(crate) fn text(&mut self, key: &str) -> Result<Cow<'j, str>, DecodeError> {
+        let decoded = match self.remove(key) {
+            None => return Err(DecodeError::missing(key)),
+            Some(Field::Borrowed(json)) => serde_json::from_str(json.get())
+                .map(|Text(text)| text)
+                .map_err(|error| DecodeError::json(&error)),
+            Some(Field::Owned(json)) => json.decode().map(Cow::Owned),
+        };
+        decoded.map_err(|error: DecodeError| error.at(key))
+    }
+
     /// Takes a field that may be absent. `null` counts as absent where the type knows no null:
     /// the Python implementation writes `None` into any field.
     pub(crate) fn optional<T: DeserializeOwned>(
@@ -95,17 +110,21 @@ impl<'j> Fields<'j> {
 
     /// What no one took, to be kept.
     pub(crate) fn into_object(self) -> RawObject {
+        if self.0.is_empty() {
+            return RawObject::default();
+        }
         let rest = self.0.into_iter();
         rest.map(|(key, value)| (key.into_owned(), value.into_json()))
             .collect()
     }
 }
 
+/// A text, borrowed where nothing in it is escaped.
+#[derive(Deserialize)]
+struct Text<'j>(#[serde(borrow)] Cow<'j, str>);
+
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
-
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
@@ -116,8 +135,8 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut entries = Entries::default();
-                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                let mut entries = Entries::with_capacity(USUAL_FIELDS);
+                while let Some((Text(key), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     entries.put(key, Field::Borrowed(value));
                 }
                 Ok(Fields(entries.into_list()))

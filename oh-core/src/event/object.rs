@@ -121,6 +121,13 @@ impl<K, V> Default for Entries<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Entries<K, V> {
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(entries),
+            places: HashMap::new(),
+        }
+    }
+
     pub(crate) fn put(&mut self, key: K, value: V) {
         const SEARCHED: usize = 32;
         if self.list.len() == SEARCHED && self.places.is_empty() {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::blob::{BlobStore, MemoryBlobStore, references};
 use super::encoded::Encoded;
@@ -29,7 +30,8 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Session {
     events: RwLock<Vec<Encoded>>,
-    next: watch::Sender<u64>,
+    next: AtomicU64,
+    grown: Notify,
     tenure: Mutex<Tenure>,
     blobs: MemoryBlobStore,
     snapshot: Mutex<Option<Snapshot>>,
@@ -45,7 +47,8 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             events: RwLock::default(),
-            next: watch::Sender::new(0),
+            next: AtomicU64::new(0),
+            grown: Notify::new(),
             tenure: Mutex::default(),
             blobs: MemoryBlobStore::default(),
             snapshot: Mutex::default(),
@@ -77,7 +80,7 @@ impl Session {
     }
 
     fn next(&self) -> EventId {
-        EventId(*self.next.borrow())
+        EventId(self.next.load(Ordering::Acquire))
     }
 
     fn snapshot(&self) -> MutexGuard<'_, Option<Snapshot>> {
@@ -96,7 +99,8 @@ impl Session {
         }
         let snapshot = self.snapshot().clone();
         Some(Self {
-            next: watch::Sender::new(events.len() as u64),
+            next: AtomicU64::new(events.len() as u64),
+            grown: Notify::new(),
             blobs: self.blobs.copy(&named),
             snapshot: Mutex::new(snapshot.filter(|snapshot| snapshot.next.0 <= at as u64)),
             events: RwLock::new(events),
@@ -248,7 +252,9 @@ impl EventLog for MemoryLog {
             return refused(ErrorKind::InvalidInput, detail.to_owned());
         }
         events.extend_from_slice(batch);
-        self.session.next.send_replace(events.len() as u64);
+        let next = events.len() as u64;
+        self.session.next.store(next, Ordering::Release);
+        self.session.grown.notify_waiters();
         Ok(())
     }
 
@@ -314,11 +320,14 @@ impl EventReader for MemoryReader {
     }
 
     async fn wait_past(&self, known: EventId) -> Result<EventId> {
-        let mut next = self.0.next.subscribe();
-        match next.wait_for(|next| *next > known.0).await {
-            Ok(next) => Ok(EventId(*next)),
-            // The session owns the sender and outlives this call.
-            Err(_) => Err(Error::new(ErrorKind::Gone, "follow event log")),
+        loop {
+            // Made before the look, so that no event between the two is missed.
+            let grown = self.0.grown.notified();
+            let next = self.0.next();
+            if next > known {
+                return Ok(next);
+            }
+            grown.await;
         }
     }
 

@@ -96,6 +96,8 @@ impl Core {
     }
 
     pub(super) async fn append(self: &Arc<Self>, draft: Draft) -> Result<EventId> {
+        // A task that only appends lets those run who follow it on the same thread.
+        tokio::task::coop::consume_budget().await;
         let answers = self.admit(&draft).await?;
         let mut pending = self.prepare(draft)?;
         pending.answers = answers;
