@@ -70,15 +70,18 @@ pub(in crate::store) fn note(directory: &Path, name: &str, epoch: u64) -> Result
         .map_err(|error| failed(directory, error))
 }
 
-/// Takes the lock; `None` if the log was removed between opening and locking.
 fn lock(directory: &Path, session: &SessionId, options: &mut OpenOptions) -> Result<Option<File>> {
-    let path = directory.join(LOCK);
     let lock = options
         .read(true)
         .write(true)
         .mode(0o600)
-        .open(&path)
+        .open(directory.join(LOCK))
         .map_err(|error| failed(directory, error))?;
+    lock_opened(lock, directory, session)
+}
+
+/// Takes the lock; `None` if the log was removed between opening and locking.
+fn lock_opened(lock: File, directory: &Path, session: &SessionId) -> Result<Option<File>> {
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -93,7 +96,7 @@ fn lock(directory: &Path, session: &SessionId, options: &mut OpenOptions) -> Res
         Err(TryLockError::Error(error)) => return Err(failed(directory, error)),
     }
     let locked = lock.metadata().map_err(|error| failed(directory, error))?;
-    match std::fs::metadata(&path) {
+    match std::fs::metadata(directory.join(LOCK)) {
         Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => Ok(Some(lock)),
         Ok(_) => Ok(None),
         Err(error) if error.kind() == Io::NotFound => Ok(None),
@@ -111,8 +114,9 @@ fn failed(directory: &Path, error: std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::take;
+    use super::{LOCK, lock_opened, take};
     use oh_core::SessionId;
+    use std::fs::File;
 
     #[test]
     fn a_log_is_free_after_closing_even_while_a_process_is_being_started() {
@@ -124,5 +128,23 @@ mod tests {
         drop(held);
         take(directory.path(), &session, "second").unwrap();
         drop(inherited);
+    }
+    #[test]
+    fn the_lock_of_a_log_that_was_removed_meanwhile_holds_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("s");
+        let session = SessionId::new("s").unwrap();
+        drop(take(&directory, &session, "before").unwrap());
+        let open = || File::open(directory.join(LOCK)).unwrap();
+        let late = open();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(lock_opened(late, &directory, &session).unwrap().is_none());
+        drop(take(&directory, &session, "again").unwrap());
+        let late = open();
+        std::fs::remove_dir_all(&directory).unwrap();
+        let held = take(&directory, &session, "anew").unwrap();
+        assert!(lock_opened(late, &directory, &session).unwrap().is_none());
+        drop(held);
+        assert!(lock_opened(open(), &directory, &session).unwrap().is_some());
     }
 }
