@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use oh_core::{EventId, SessionId};
 use oh_events::{Durability, Encoded, EventStore, OpenHandsStore, ReadRange, Writer};
@@ -20,8 +21,8 @@ fn session() -> SessionId {
 }
 
 fn event(id: u64) -> Encoded {
-    // Now and then a large one, in the middle of whose write a process can die.
-    let size = if id % 11 == 0 {
+    // Many large ones, in the middle of whose write a process can die.
+    let size = if id.is_multiple_of(3) {
         400_000
     } else {
         id as usize % 90
@@ -55,8 +56,8 @@ fn child_appends_until_it_is_killed() {
     });
 }
 
-/// Kills a writer after some acknowledgements, and returns the last of them.
-fn kill_a_writer(folder: &Path, acknowledgements: u64) -> u64 {
+/// Kills a writer a moment after some acknowledgements, and returns the last of all.
+fn kill_a_writer(folder: &Path, acknowledgements: u64, moment: Duration) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["child_appends_until_it_is_killed", "--exact", "--nocapture"])
         .env(FOLDER, folder)
@@ -73,6 +74,11 @@ fn kill_a_writer(folder: &Path, acknowledgements: u64) -> u64 {
         numbers.take(count as usize).last()
     };
     let mut last = next_of(acknowledgements).unwrap();
+    // Somewhere within the next appends.
+    let begun = Instant::now();
+    while begun.elapsed() < moment {
+        std::hint::spin_loop();
+    }
     child.kill().unwrap();
     last = next_of(u64::MAX).unwrap_or(last);
     child.wait().unwrap();
@@ -95,7 +101,11 @@ async fn a_killed_writer_leaves_whole_events_and_every_acknowledged_one() {
     let base = store.directory(&session());
     let mut seen = 0;
     for round in 0..KILLS {
-        let acknowledged = kill_a_writer(folder.path(), 1 + round * 7 % 13);
+        let acknowledged = kill_a_writer(
+            folder.path(),
+            1 + round * 7 % 5,
+            Duration::from_micros(round * 611 % 4000),
+        );
         assert!(acknowledged > seen);
         let log = store.open(&session(), Writer::new("parent")).await.unwrap();
         let next = log.next().0;
