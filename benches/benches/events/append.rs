@@ -15,7 +15,7 @@ use super::{Scale, builder, one, print_rates, sample};
 /// What the OpenHands V0 stream reaches: local store, one subscriber, in events a second.
 const V0_LOCAL: f64 = 3541.0;
 
-pub fn segment(tokio: &Tokio, scale: Scale) {
+pub(super) fn segment(tokio: &Tokio, scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
     let store = SegmentStore::new(folder.path());
     let ours = compare(tokio, scale, "append_segment", |round| {
@@ -26,7 +26,7 @@ pub fn segment(tokio: &Tokio, scale: Scale) {
     one("append_segment / OpenHands V0", "ratio", ours / V0_LOCAL);
 }
 
-pub fn memory(tokio: &Tokio, scale: Scale) {
+pub(super) fn memory(tokio: &Tokio, scale: Scale) {
     compare(tokio, scale, "append_memory", |_| {
         tokio
             .block_on(builder(MemoryStore::new(), "s").open())
@@ -114,7 +114,7 @@ async fn delivered_appends(stream: EventStream, count: usize) -> Duration {
 }
 
 /// What the last thousand appends cost against the first thousand of a long log.
-pub fn flat(tokio: &Tokio, scale: Scale) {
+pub(super) fn flat(tokio: &Tokio, scale: Scale) {
     const PIECE: usize = 1_000;
     let count = scale.of(1_000_000, 100_000);
     let folder = tempfile::tempdir().unwrap();

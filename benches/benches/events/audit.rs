@@ -10,7 +10,7 @@ use tokio::runtime::Runtime as Tokio;
 use super::{Scale, builder, one, sample};
 
 /// Appends to the segment log without a chain, with one, and with one under a key.
-pub fn cost(tokio: &Tokio, scale: Scale) {
+pub(super) fn cost(tokio: &Tokio, scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
     let count = scale.of(50_000, 10_000);
     let mut each = ["without a chain", "SHA-256", "HMAC-SHA-256"]

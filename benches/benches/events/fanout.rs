@@ -17,7 +17,7 @@ const SUBSCRIBERS: usize = 1_000;
 const PACE: u64 = 16;
 
 /// 999 live subscribers and one that is never read, beside 1,000 live ones.
-pub fn stopped_subscriber(tokio: &Tokio, scale: Scale) {
+pub(super) fn stopped_subscriber(tokio: &Tokio, scale: Scale) {
     // More than stays in memory, so that the stopped one falls behind.
     let count = scale.of(4_000, 2_000);
     let folder = tempfile::tempdir().unwrap();

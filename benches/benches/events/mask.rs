@@ -14,7 +14,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// 100 secrets of 24 to 40 characters in all their encoded forms, in output without a secret and
 /// in output with one every 4 KiB.
-pub fn masking(_: &Tokio, scale: Scale) {
+pub(super) fn masking(_: &Tokio, scale: Scale) {
     let secrets: Vec<String> = (0..100).map(secret).collect();
     let masker = Masker::new(
         secrets
@@ -139,7 +139,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
             let bits = (before + secret.len()) * 8;
             let first = [0, 2, 3][before];
             forms.push(digits[first..bits / 6].to_vec());
-            if bits % 6 != 0 {
+            if !bits.is_multiple_of(6) {
                 let mut last = digits[first..].to_vec();
                 forms.push(last.clone());
                 last.extend_from_slice(if bits % 6 == 2 { b"==" } else { b"=" });

@@ -10,9 +10,9 @@ use tokio::runtime::Runtime as Tokio;
 use super::{Scale, builder, one, sample};
 
 /// First argument of the process that is measured.
-pub const CHILD: &str = "--measure-memory";
+pub(super) const CHILD: &str = "--measure-memory";
 
-pub fn resident(_: &Tokio, scale: Scale) {
+pub(super) fn resident(_: &Tokio, scale: Scale) {
     let count = scale.of(1_000_000, 100_000);
     let folder = tempfile::tempdir().unwrap();
     for role in ["writes all", "opens and appends"] {
@@ -41,7 +41,7 @@ pub fn resident(_: &Tokio, scale: Scale) {
 
 /// Works on the session in one of two ways and prints its memory while it is open.
 #[allow(clippy::print_stdout)]
-pub fn child(tokio: &Tokio, role: &str, folder: &Path, count: u64) {
+pub(super) fn child(tokio: &Tokio, role: &str, folder: &Path, count: u64) {
     tokio.block_on(async {
         let stream = builder(SegmentStore::new(folder), "s")
             .open()

@@ -13,7 +13,7 @@ use super::sample::RawEvent;
 use super::{Scale, builder, one, sample};
 
 /// Writes a session of so many events.
-pub async fn fill(folder: &Path, session: &str, count: usize) {
+pub(super) async fn fill(folder: &Path, session: &str, count: usize) {
     let store = SegmentStore::new(folder);
     let stream = builder(store, session).open().await.unwrap();
     for _ in 0..count {
@@ -23,7 +23,7 @@ pub async fn fill(folder: &Path, session: &str, count: usize) {
 }
 
 /// Opening for writing and reading the last 100 events, in a long log and in a short one.
-pub fn open_tail(tokio: &Tokio, scale: Scale) {
+pub(super) fn open_tail(tokio: &Tokio, scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
     let sizes = [1_000, scale.of(100_000, 20_000)];
     for count in sizes {
@@ -56,7 +56,7 @@ pub fn open_tail(tokio: &Tokio, scale: Scale) {
 
 /// Reading a whole log as typed values, beside parsing the same bytes from the same files: into
 /// a plain struct of serde, and into a tree.
-pub fn read_all(tokio: &Tokio, scale: Scale) {
+pub(super) fn read_all(tokio: &Tokio, scale: Scale) {
     let count = scale.of(100_000, 20_000);
     let folder = tempfile::tempdir().unwrap();
     tokio.block_on(fill(folder.path(), "s", count));

@@ -10,7 +10,7 @@ const CONTENT: &str =
 const DIRECTORY: &str = "/workspace/project";
 
 /// The event as an agent's host makes it.
-pub fn draft() -> Draft {
+pub(super) fn draft() -> Draft {
     let mut observation = RunObservation::new(CONTENT, COMMAND);
     observation.metadata.exit_code = 0;
     observation.metadata.pid = 4711;
@@ -22,38 +22,38 @@ pub fn draft() -> Draft {
 
 /// The same event as a plain struct of serde: the least that anyone pays for its JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RawEvent {
-    pub id: u64,
-    pub timestamp: String,
-    pub source: String,
-    pub message: String,
-    pub observation: String,
-    pub content: String,
-    pub extras: RawExtras,
-    pub success: bool,
+pub(super) struct RawEvent {
+    pub(super) id: u64,
+    pub(super) timestamp: String,
+    pub(super) source: String,
+    pub(super) message: String,
+    pub(super) observation: String,
+    pub(super) content: String,
+    pub(super) extras: RawExtras,
+    pub(super) success: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RawExtras {
-    pub command: String,
-    pub metadata: RawMetadata,
-    pub hidden: bool,
+pub(super) struct RawExtras {
+    pub(super) command: String,
+    pub(super) metadata: RawMetadata,
+    pub(super) hidden: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RawMetadata {
-    pub exit_code: i64,
-    pub pid: i64,
-    pub username: Option<String>,
-    pub hostname: Option<String>,
-    pub working_dir: Option<String>,
-    pub py_interpreter_path: Option<String>,
-    pub prefix: String,
-    pub suffix: String,
+pub(super) struct RawMetadata {
+    pub(super) exit_code: i64,
+    pub(super) pid: i64,
+    pub(super) username: Option<String>,
+    pub(super) hostname: Option<String>,
+    pub(super) working_dir: Option<String>,
+    pub(super) py_interpreter_path: Option<String>,
+    pub(super) prefix: String,
+    pub(super) suffix: String,
 }
 
 /// The plain struct with the very values of the event; its JSON is the same, byte by byte.
-pub fn raw() -> RawEvent {
+pub(super) fn raw() -> RawEvent {
     let event = draft().into_event(
         oh_core::EventId(123_456),
         oh_core::Timestamp::from_micros(1_763_632_800_123_456),

@@ -13,7 +13,7 @@ use super::{Scale, builder, one, print_rates, sample};
 const TASKS: usize = 64;
 
 /// 64 tasks that append under group commit, beside one write and one sync for each event.
-pub fn group_commit(tokio: &Tokio, scale: Scale) {
+pub(super) fn group_commit(tokio: &Tokio, scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
     let (alone, each_task) = (scale.of(300, 100), scale.of(300, 100));
     let mut raw = Samples::new("group_commit (raw: write and sync each)", "events/s");
@@ -24,7 +24,7 @@ pub fn group_commit(tokio: &Tokio, scale: Scale) {
             &mut || raw.push(raw_syncs(&folder.path().join("raw"), alone)),
             &mut || each.push(tokio.block_on(appends(&folder, Durability::Each, 1, alone))),
             &mut || {
-                ours.push(tokio.block_on(appends(&folder, Durability::Group, TASKS, each_task)))
+                ours.push(tokio.block_on(appends(&folder, Durability::Group, TASKS, each_task)));
             },
         ];
         measures.rotate_left(round % 3);
