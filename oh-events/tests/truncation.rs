@@ -175,6 +175,9 @@ async fn check(log: &Log, kept: usize, cut: usize) {
         events.iter().map(|event| &**event).eq(&log.events[..kept]),
         "{place}"
     );
+    drop(stream);
+    let stream = log.open().await;
+    assert_eq!(stream.report().cut_bytes, 0, "{place}: it was cut off");
     // Enough to roll into segments of the names that were there before.
     for number in 0..4 {
         let message = MessageAction::new(format!("fresh {number}"));
