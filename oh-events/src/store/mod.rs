@@ -14,6 +14,8 @@ mod line;
 mod memory;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "object-store")]
+pub mod object;
 mod openhands;
 mod read_range;
 mod report;

@@ -10,7 +10,7 @@ pub use blob_store::{BlobStore, BlobWriter, MAX_READ_BYTES};
 pub use file::FileBlobStore;
 pub(crate) use file::{SyncAtFinish, is_name};
 pub use memory::MemoryBlobStore;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "object-store"))]
 pub(crate) use memory::check_read;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "object-store"))]
 pub(crate) use room::Room;
