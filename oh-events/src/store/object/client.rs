@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::object_store::path::Path;
+use ::object_store::prefix::PrefixStore;
 use ::object_store::{
     Error as Failure, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
     PutPayload,
@@ -76,6 +77,11 @@ impl From<ObjectMeta> for Listed {
 impl Client {
     pub(super) fn new(store: Arc<dyn ObjectStore>, timeout: Duration) -> Self {
         Self { store, timeout }
+    }
+
+    /// Puts a folder before all names.
+    pub(super) fn below(&mut self, folder: &str) {
+        self.store = Arc::new(PrefixStore::new(Arc::clone(&self.store), folder));
     }
 
     pub(super) fn timeout(&mut self, timeout: Duration) {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use ::object_store::ObjectStore;
 use ::object_store::local::LocalFileSystem;
-use ::object_store::prefix::PrefixStore;
 use async_trait::async_trait;
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 
@@ -84,11 +83,6 @@ impl ObjectEventStore {
         }
     }
 
-    /// Keeps sessions below a folder of an object storage.
-    pub fn below(store: Arc<dyn ObjectStore>, folder: &str) -> Self {
-        Self::new(Arc::new(PrefixStore::new(store, folder)))
-    }
-
     /// Keeps sessions below a directory, which is created. What was acknowledged is on disk.
     ///
     /// # Errors
@@ -103,6 +97,13 @@ impl ObjectEventStore {
             .with_fsync(true)
             .with_automatic_cleanup(true);
         Ok(Self::new(Arc::new(store)).look_every(Duration::from_millis(50)))
+    }
+
+    /// Keeps sessions below a folder of the storage; at its root by default.
+    #[must_use]
+    pub fn below(mut self, folder: &str) -> Self {
+        self.client.below(folder);
+        self
     }
 
     /// Sets how long a writer that does not answer keeps others out; 30 seconds by default. It is
