@@ -83,7 +83,7 @@ async fn objects_on_s3_conform() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_lets_one_of_two_writers_have_an_event() {
+async fn on_s3_a_log_that_was_taken_over_is_closed_to_its_former_writer() {
     let Some(moto) = server() else { return };
     let folder = Folder {
         url: moto.url.clone(),
@@ -103,15 +103,15 @@ async fn s3_lets_one_of_two_writers_have_an_event() {
         .take_over(&session, Writer::new("second"))
         .await
         .unwrap();
-    first
+    let error = first
         .append(EventId(1), first.epoch(), &[event(1)])
-        .await
-        .unwrap();
-    let error = second
-        .append(EventId(1), second.epoch(), &[event(1)])
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    second
+        .append(EventId(1), second.epoch(), &[event(1)])
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ pub(super) struct Appender {
 #[derive(Clone, Debug)]
 enum End {
     Closed,
-    /// Another writer has the next name.
+    /// Another writer ended the turn of this one.
     Lost(Option<Holder>),
     /// It is not known whether the last append is there.
     Unknown,
@@ -133,8 +133,9 @@ impl Appender {
         // tries one batch for an id until it is settled, or none any more.
         let nonce = format!("{}-{first}", self.lease.nonce());
         let jsons = batch.iter().map(|event| event.json().as_ref());
-        let body = body::write(first, self.lease.epoch(), &nonce, jsons)?;
-        let key = self.shared.names.events(EventsName { first, end: None });
+        let turn = self.lease.epoch();
+        let body = body::write(first, turn, &nonce, jsons)?;
+        let key = self.shared.names.events(EventsName::turn(first, turn));
         let settled =
             settle::create(&self.shared.client, OPERATION, &key, &body, self.patience).await;
         match settled {
@@ -143,7 +144,7 @@ impl Appender {
                     first,
                     end: first + batch.len() as u64,
                     bytes: body.len() as u64,
-                    is_merged: false,
+                    turn: Some(turn),
                 };
                 self.next.store(piece.end, Ordering::Release);
                 self.shared.appended(piece, body);
@@ -172,7 +173,7 @@ impl Appender {
             ),
             End::Lost(None) => self.error(
                 ErrorKind::Conflict,
-                "another writer wrote the next event; open the log again",
+                "another writer took the log over; open it again",
             ),
             End::Lost(Some(holder)) => self
                 .error(

@@ -21,7 +21,7 @@ pub(super) struct Head {
     pub(super) first: u64,
     /// First event after it.
     pub(super) end: u64,
-    /// Epoch of the writer; 0 if it was merged.
+    /// Epoch of the writer, whose turn it was at the end or, without events, is from here on.
     #[serde(default)]
     pub(super) epoch: u64,
     /// Makes the bytes unlike those of every other writer; empty if it was merged.
@@ -49,7 +49,7 @@ pub(super) struct Lines {
     pub(super) damage: Vec<Damage>,
 }
 
-/// Writes an object with the events from `first` on.
+/// Writes an object with the events from `first` on; without events it ends a turn.
 pub(super) fn write<'a>(
     first: u64,
     epoch: u64,
@@ -96,7 +96,7 @@ impl Head {
             Parsed::Line { json, size } => {
                 let head = serde_json::from_slice::<Self>(json).ok();
                 Ok(head
-                    .filter(|head| head.end > head.first)
+                    .filter(|head| head.end >= head.first)
                     .map(|head| (head, size as u64)))
             }
         }

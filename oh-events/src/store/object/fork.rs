@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use oh_core::{Error, ErrorKind, EventId, Result, SessionId};
 
-use super::body;
+use super::body::{self, Head};
 use super::index::Entry;
 use super::layout::Piece;
-use super::names::{EventsName, Names};
+use super::lease;
+use super::names::{EventsName, Kind, Names};
 use super::shared::Shared;
 
 const OPERATION: &str = "fork session";
@@ -32,6 +33,7 @@ pub(super) async fn fork(
     let names = Names::new(to, &entry.incarnation);
     let forked = async {
         copy(shared, at.0, &names).await?;
+        lease::go_on(shared, &names).await?;
         let there = entry.create(client, OPERATION, to, patience).await?;
         if there == entry { Ok(()) } else { Err(taken()) }
     };
@@ -94,10 +96,14 @@ async fn copy_events(shared: &Shared, pieces: &[Piece], at: u64, to: &Names) -> 
             .iter()
             .take_while(|(id, _)| id.0 < at)
             .map(|(_, json)| json.as_ref());
-        let body = body::write(piece.first, 0, "", jsons)?;
+        let epoch = Head::parse(&bytes)
+            .ok()
+            .flatten()
+            .map(|(head, _)| head.epoch);
+        let body = body::write(piece.first, epoch.unwrap_or_default(), "", jsons)?;
         let name = EventsName {
             first: piece.first,
-            end: Some(at),
+            kind: Kind::Merged(at),
         };
         shared.client.put(OPERATION, &to.events(name), body).await?;
     }

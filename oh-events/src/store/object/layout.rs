@@ -1,6 +1,8 @@
 //! Which objects hold which events.
 
-use super::names::EventsName;
+use std::cmp::Reverse;
+
+use super::names::{EventsName, Kind};
 
 /// An object of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,15 +10,20 @@ pub(super) struct Piece {
     pub(super) first: u64,
     pub(super) end: u64,
     pub(super) bytes: u64,
-    pub(super) is_merged: bool,
+    /// The turn that it was appended in, unless it was merged.
+    pub(super) turn: Option<u64>,
 }
 
 impl Piece {
     pub(super) fn name(&self) -> EventsName {
         EventsName {
             first: self.first,
-            end: self.is_merged.then_some(self.end),
+            kind: self.turn.map_or(Kind::Merged(self.end), Kind::Turn),
         }
+    }
+
+    pub(super) fn is_merged(&self) -> bool {
+        self.turn.is_none()
     }
 }
 
@@ -31,8 +38,8 @@ pub(super) struct Layout {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arranged {
     pub(super) pieces: Vec<Piece>,
-    /// The last object, if its name leaves open where it ends, and its size.
-    pub(super) open: Option<(EventsName, u64)>,
+    /// The last object, if its name leaves open where it ends: first event, turn, size.
+    pub(super) open: Option<(u64, u64, u64)>,
     /// Objects whose events are in a merged one.
     pub(super) shadowed: Vec<EventsName>,
 }
@@ -40,27 +47,44 @@ pub(super) struct Arranged {
 /// Sorts out a listing.
 pub(super) fn arrange(mut listed: Vec<(EventsName, u64)>) -> Arranged {
     // Of objects that begin together the merged ones come first, the longest in front.
-    listed.sort_by_key(|(name, _)| (name.first, std::cmp::Reverse(name.end)));
+    listed.sort_by_key(|(name, _)| match name.kind {
+        Kind::Merged(end) => (name.first, 0, Reverse(end), 0),
+        Kind::Turn(turn) => (name.first, 1, Reverse(0), turn),
+    });
     let mut arranged = Arranged::default();
     let mut covered = 0;
     let mut rest = listed.iter();
     while let Some((name, bytes)) = rest.next() {
-        if name.first < covered && name.end.is_none_or(|end| end <= covered) {
-            arranged.shadowed.push(*name);
-            continue;
-        }
-        // An append ends where the next object begins.
-        let next = rest.as_slice().iter().map(|(next, _)| next.first);
-        let Some(end) = name.end.or_else(|| next.clone().next()) else {
-            arranged.open = Some((*name, *bytes));
-            break;
+        let (first, bytes) = (name.first, *bytes);
+        let (end, turn) = match name.kind {
+            Kind::Merged(end) if end <= covered => {
+                arranged.shadowed.push(*name);
+                continue;
+            }
+            Kind::Merged(end) => (end, None),
+            Kind::Turn(turn) => {
+                if first < covered {
+                    arranged.shadowed.push(*name);
+                    continue;
+                }
+                // An append ends where the next object begins.
+                match rest.as_slice().first() {
+                    None => {
+                        arranged.open = Some((first, turn, bytes));
+                        break;
+                    }
+                    // Not an append but the end of a turn, as the event came in a later one.
+                    Some((next, _)) if next.first == first => continue,
+                    Some((next, _)) => (next.first, Some(turn)),
+                }
+            }
         };
         covered = end;
         arranged.pieces.push(Piece {
-            first: name.first,
+            first,
             end,
-            bytes: *bytes,
-            is_merged: name.end.is_some(),
+            bytes,
+            turn,
         });
     }
     arranged

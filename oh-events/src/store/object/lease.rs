@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Holder;
 
-use super::names;
+use super::client::Listed;
+use super::names::{self, Names};
 use super::nonce::nonce;
 use super::settle::{self, Settled};
 use super::shared::Shared;
@@ -64,7 +65,7 @@ impl Lease {
         for _ in 0..TRIES {
             let listed = client.list(OPERATION, &shared.names.writers()).await?;
             let last = listed.iter().rev().find_map(|object| {
-                let epoch = names::number(object.name().strip_suffix(".json")?)?;
+                let epoch = epoch_of(object)?;
                 Some((epoch, object.modified))
             });
             if let Some((epoch, modified)) = last
@@ -115,8 +116,7 @@ impl Lease {
         let listed = client.list(OPERATION, &self.shared.names.writers()).await?;
         let mut earlier = Vec::new();
         for object in listed {
-            let stem = object.name().strip_suffix(".json");
-            let Some(other) = stem.and_then(names::number) else {
+            let Some(other) = epoch_of(&object) else {
                 continue;
             };
             if other > epoch {
@@ -137,6 +137,10 @@ impl Lease {
 
     pub(super) fn nonce(&self) -> String {
         self.tenure().nonce.clone()
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn holder(&self) -> Holder {
@@ -210,6 +214,34 @@ impl fmt::Debug for Lease {
             .field("lost_to", &self.lost_to())
             .finish_non_exhaustive()
     }
+}
+
+/// Has the epochs of another session go on where those of this one are, as its turns are named
+/// after them.
+pub(super) async fn go_on(shared: &Shared, other: &Names) -> Result<()> {
+    const OPERATION: &str = "fork session";
+    let listed = shared
+        .client
+        .list(OPERATION, &shared.names.writers())
+        .await?;
+    let epochs = listed.iter().filter_map(epoch_of);
+    let epoch = epochs.max().unwrap_or_default();
+    let tenure = Tenure {
+        holder: Holder::this_process(OPERATION, epoch),
+        nonce: nonce(),
+        lease_ms: 0,
+        beats: 0,
+        released: true,
+    };
+    let body = encode(&tenure)?;
+    shared
+        .client
+        .put(OPERATION, &other.writer(epoch), body)
+        .await
+}
+
+fn epoch_of(object: &Listed) -> Option<u64> {
+    names::number(object.name().strip_suffix(".json")?)
 }
 
 async fn load(shared: &Shared, epoch: u64) -> Result<Option<Tenure>> {

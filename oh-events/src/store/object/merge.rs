@@ -1,7 +1,5 @@
 //! Making few large objects of many small ones.
 
-use std::collections::HashSet;
-
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use oh_core::{Error, ErrorKind, Result};
 use std::time::Duration;
@@ -9,7 +7,7 @@ use std::time::Duration;
 use super::body::{self, Head};
 use super::client::AT_ONCE;
 use super::layout::Piece;
-use super::names::{self, EventsName};
+use super::names::EventsName;
 use super::settle::{self, Settled};
 use super::shared::Shared;
 
@@ -56,7 +54,7 @@ pub(super) async fn sweep(shared: &Shared, shadowed: Vec<EventsName>) -> Result<
     let fenced = fenced(shared).await?;
     let keys = shadowed
         .into_iter()
-        .filter(|name| name.end.is_some() || !fenced.contains(&name.first))
+        .filter(|name| !fenced.contains(name))
         .map(|name| shared.names.events(name))
         .collect();
     shared.client.delete(OPERATION, keys).await
@@ -64,8 +62,8 @@ pub(super) async fn sweep(shared: &Shared, shadowed: Vec<EventsName>) -> Result<
 
 /// The first objects in a row that are worth merging.
 fn choose(pieces: &[Piece], merging: Merging) -> Vec<Piece> {
-    let small = |piece: &Piece| !piece.is_merged && piece.bytes < merging.most_bytes / 2;
-    let medium = |piece: &Piece| piece.is_merged && piece.bytes < merging.most_bytes / 16;
+    let small = |piece: &Piece| !piece.is_merged() && piece.bytes < merging.most_bytes / 2;
+    let medium = |piece: &Piece| piece.is_merged() && piece.bytes < merging.most_bytes / 16;
     let chosen = run_of(pieces, merging.least.max(2), merging.most_bytes, small);
     if !chosen.is_empty() {
         return chosen;
@@ -117,14 +115,22 @@ async fn merge(shared: &Shared, pieces: &[Piece], merging: Merging) -> Result<()
         }
         events.extend(lines.events);
     }
+    let last_head = bodies
+        .last()
+        .and_then(|body| Head::parse(body).ok().flatten());
+    let Some((last_head, _)) = last_head else {
+        return Err(Error::new(ErrorKind::Corrupt, OPERATION)
+            .with_object(shared.names.events(last.name()))
+            .with_detail("the first line of the object is damaged"));
+    };
     // The same events make the same bytes, whoever merges them.
     let jsons = events.iter().map(|(_, json)| json.as_ref());
-    let body = body::write(first, 0, "", jsons)?;
+    let body = body::write(first, last_head.epoch, "", jsons)?;
     let merged = Piece {
         first,
         end,
         bytes: body.len() as u64,
-        is_merged: true,
+        turn: None,
     };
     let key = shared.names.events(merged.name());
     let settled = settle::create(&shared.client, OPERATION, &key, &body, merging.patience).await?;
@@ -145,13 +151,13 @@ async fn merge(shared: &Shared, pieces: &[Piece], merging: Merging) -> Result<()
 }
 
 /// Names that stay taken.
-async fn fenced(shared: &Shared) -> Result<HashSet<u64>> {
+async fn fenced(shared: &Shared) -> Result<Vec<EventsName>> {
     let listed = shared
         .client
         .list(OPERATION, &shared.names.fences())
         .await?;
     Ok(listed
         .iter()
-        .filter_map(|fence| names::number(fence.name()))
+        .filter_map(|fence| EventsName::parse_stem(fence.name()))
         .collect())
 }

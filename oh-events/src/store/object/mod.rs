@@ -3,9 +3,9 @@
 //! ```text
 //! index/<session>                      names the incarnation of a session; a session is there if this is
 //! data/<session>/<incarnation>/
-//!   log/<first>.log                    the lines of one append, named after its first event
-//!   log/<first>-<end>.log              the same events of many appends in one object
-//!   fence/<first>                      a name that stays taken for good, see below
+//!   log/<first>.<turn>.log             the lines of one append, or the end of a turn
+//!   log/<first>-<end>.log              the events of many appends in one object
+//!   fence/<first>.<turn>               a name of a log object that stays taken for good
 //!   writer/<epoch>.json                the writer of an epoch, and whether it released the log
 //!   blob/<id>/<offset>                 a part of a blob
 //!   snapshot                           the snapshot that was kept last
@@ -17,12 +17,17 @@
 //!
 //! # One history
 //!
-//! The storage has no lock, so a log is not held together by one: its history is the chain of
-//! names. An append of the event *n* creates `log/<n>.log`, and creation fails if that name is
-//! taken. Of two writers one gets the name, the other a `Conflict`, and has to open the log again.
+//! The storage has no lock, so a log is not held together by one: its history is a chain of
+//! names. The writer whose *turn* it is (turns are named after epochs) appends the event *n* by
+//! creating `log/<n>.<turn>.log`, and creation fails if that name is taken. A writer that opens the
+//! log creates the very same name, with no events in it but its own epoch: the turn of the former
+//! writer has ended there, and the event *n* will be in `log/<n>.<epoch>.log`. Of the two one gets
+//! the name. If it is the append, the newcomer looks for the end again; if it is the newcomer, the
+//! append fails as a `Conflict`, and so does every later one of that writer.
+//!
 //! The *lease* (the object of an epoch, renewed while its writer lives) only keeps writers from
-//! getting into each other's way; if it is judged wrongly, nothing worse than that `Conflict`
-//! happens. Its age is taken from the clock of the storage, never from those of the hosts.
+//! getting into each other's way; if it is judged wrongly, a turn ends sooner than it had to. Its
+//! age is taken from the clock of the storage, never from those of the hosts.
 //!
 //! An unclear answer (a timeout, a lost connection) is settled by creating the same object again:
 //! the bytes of every append are unique, so an object that is there either is that append or it is
@@ -35,12 +40,11 @@
 //! farther. A run that was interrupted leaves small objects beside the merged one; they are not
 //! read any more, and the next writer deletes them.
 //!
-//! Deleting frees a name, and that must not let a writer of the past create it once more. The only
-//! name that a writer can try without having written the object before it, is the one that it
-//! found free when it opened the log. So it puts a *fence* on that name and looks again whether it
-//! is still free; a name with a fence is never deleted. A name is fenced before it is written
-//! first, then, and whoever writes a name without a fence wrote the object before it too, of which
-//! there is one writer only.
+//! Deleting frees names, and a writer of the past must not be able to create one of them. The only
+//! name that it can try is the one that its turn ended with, so that name is never deleted: whoever
+//! ends a turn first puts a *fence* on the name. And whoever opens a log slowly, so that the name
+//! was written, merged and freed before it ended the turn there, sees by looking once more that the
+//! log ends elsewhere, and begins anew.
 //!
 //! All this rests on a storage that creates if absent, and that lists and reads what was written
 //! at once. S3, its larger siblings and file systems do.

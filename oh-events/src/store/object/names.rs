@@ -12,8 +12,16 @@ pub(super) struct Names {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EventsName {
     pub(super) first: u64,
-    /// Set if it was merged.
-    pub(super) end: Option<u64>,
+    pub(super) kind: Kind,
+}
+
+/// Where an object of events comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An append in the turn of a writer, or the end of that turn.
+    Turn(u64),
+    /// Merged from others, up to and without an event.
+    Merged(u64),
 }
 
 /// The folder of all sessions' names.
@@ -40,18 +48,15 @@ impl Names {
     }
 
     pub(super) fn events(&self, name: EventsName) -> String {
-        match name.end {
-            None => format!("{}/log/{:020}.log", self.folder, name.first),
-            Some(end) => format!("{}/log/{:020}-{end:020}.log", self.folder, name.first),
-        }
+        format!("{}/log/{}.log", self.folder, name.stem())
     }
 
     pub(super) fn fences(&self) -> String {
         format!("{}/fence", self.folder)
     }
 
-    pub(super) fn fence(&self, first: u64) -> String {
-        format!("{}/fence/{first:020}", self.folder)
+    pub(super) fn fence(&self, name: EventsName) -> String {
+        format!("{}/fence/{}", self.folder, name.stem())
     }
 
     pub(super) fn writers(&self) -> String {
@@ -85,15 +90,39 @@ impl Names {
 }
 
 impl EventsName {
+    /// The append that begins with an event, in the turn of a writer.
+    pub(super) fn turn(first: u64, turn: u64) -> Self {
+        Self {
+            first,
+            kind: Kind::Turn(turn),
+        }
+    }
+
     /// Reads the last part of a name.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let stem = name.strip_suffix(".log")?;
-        let (first, end) = match stem.split_once('-') {
-            None => (number(stem)?, None),
-            Some((first, end)) => (number(first)?, Some(number(end)?)),
+        Self::parse_stem(name.strip_suffix(".log")?)
+    }
+
+    /// Reads the last part of a name of an object or of its fence, without its ending.
+    pub(super) fn parse_stem(stem: &str) -> Option<Self> {
+        let (first, kind) = match stem.split_once('-') {
+            None => {
+                let (first, turn) = stem.split_once('.')?;
+                (number(first)?, Kind::Turn(number(turn)?))
+            }
+            Some((first, end)) => {
+                let (first, end) = (number(first)?, number(end)?);
+                (first, (end > first).then_some(Kind::Merged(end))?)
+            }
         };
-        end.is_none_or(|end| end > first)
-            .then_some(Self { first, end })
+        Some(Self { first, kind })
+    }
+
+    fn stem(self) -> String {
+        match self.kind {
+            Kind::Turn(turn) => format!("{:020}.{turn:020}", self.first),
+            Kind::Merged(end) => format!("{:020}-{end:020}", self.first),
+        }
     }
 }
 

@@ -37,6 +37,17 @@ pub(super) struct Shared {
     released: Mutex<HashSet<u64>>,
 }
 
+/// What a look found, beside the layout.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Objects whose events are in a merged one.
+    pub(super) shadowed: Vec<EventsName>,
+    /// The next event, as far as the look shows.
+    pub(super) next: u64,
+    turn: Option<u64>,
+    last: Option<Piece>,
+}
+
 /// First event, and the first one after it.
 type PieceId = (u64, u64);
 
@@ -107,11 +118,11 @@ impl Shared {
         lock(&self.released).contains(&epoch)
     }
 
-    /// Looks at the storage. Returns the objects whose events are in a merged one.
+    /// Looks at the storage.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) if the last object cannot be read; those of the storage.
-    pub(super) async fn look(&self) -> Result<Vec<EventsName>> {
+    pub(super) async fn look(&self) -> Result<Look> {
         const OPERATION: &str = "look at event log";
         for _ in 0..LOOKS {
             let listed = self.client.list(OPERATION, &self.names.log()).await?;
@@ -119,55 +130,85 @@ impl Shared {
                 .iter()
                 .filter_map(|object| Some((EventsName::parse(object.name())?, object.bytes)));
             let mut arranged = arrange(named.collect());
-            if let Some((name, bytes)) = arranged.open {
-                match self.end_of(OPERATION, name, bytes).await {
-                    Ok(piece) => arranged.pieces.push(piece),
+            let mut turn = None;
+            if let Some((first, in_turn, bytes)) = arranged.open {
+                match self.end_of(OPERATION, first, in_turn, bytes).await {
+                    Ok((piece, now)) => {
+                        turn = Some(now);
+                        // The end of a turn is no append.
+                        arranged.pieces.extend((piece.end > first).then_some(piece));
+                    }
                     // Merged since it was listed.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     Err(error) => return Err(error),
                 }
             }
+            let last = arranged.pieces.last().copied();
             self.layout().install(arranged.pieces);
             self.announce();
-            return Ok(arranged.shadowed);
+            return Ok(Look {
+                next: last.map_or(0, |last| last.end),
+                shadowed: arranged.shadowed,
+                turn,
+                last,
+            });
         }
         Err(Error::new(ErrorKind::Unavailable, OPERATION)
             .with_object(self.names.log())
             .with_detail("objects vanish as soon as they are listed, try again"))
     }
 
-    /// Where an append ends that nothing follows.
-    async fn end_of(&self, operation: &'static str, name: EventsName, bytes: u64) -> Result<Piece> {
-        let known = self.layout().pieces.iter().rev().find_map(|piece| {
-            let same = piece.first == name.first && !piece.is_merged && piece.bytes == bytes;
-            same.then_some(*piece)
-        });
-        if let Some(piece) = known {
-            return Ok(piece);
-        }
-        let key = self.names.events(name);
-        let damaged = || {
-            Error::new(ErrorKind::Corrupt, operation)
-                .with_object(key.as_str())
-                .with_detail("the last object of the log is damaged; restore it or delete it")
+    /// Whose turn it is at the end that a look found.
+    pub(super) async fn turn(&self, look: &Look) -> Result<u64> {
+        let merged = match (look.turn, &look.last) {
+            (Some(turn), _) => return Ok(turn),
+            (None, None) => return Ok(0),
+            (None, Some(merged)) => merged,
         };
+        match self.head(merged).await? {
+            Some(head) => Ok(head.0.epoch),
+            None => {
+                let key = self.names.events(merged.name());
+                Err(damaged("look at event log", &key))
+            }
+        }
+    }
+
+    /// Where an append ends that nothing follows, and whose turn it is there.
+    async fn end_of(
+        &self,
+        operation: &'static str,
+        first: u64,
+        turn: u64,
+        bytes: u64,
+    ) -> Result<(Piece, u64)> {
         let mut piece = Piece {
-            first: name.first,
-            end: 0,
+            first,
+            end: first,
             bytes,
-            is_merged: false,
+            turn: Some(turn),
         };
-        if bytes <= WHOLE_BYTES {
-            // Who opens a log reads its last events next.
-            let body = self.client.get(operation, &key).await?;
-            let (head, _) = Head::parse(&body).ok().flatten().ok_or_else(damaged)?;
-            piece.end = head.end;
-            self.keep(&piece, body);
-        } else {
-            let (head, _) = self.fetch_head(&key, bytes).await?.ok_or_else(damaged)?;
-            piece.end = head.end;
+        let known = self.layout().pieces.last().copied();
+        if let Some(known) = known.filter(|known| known.name() == piece.name()) {
+            return Ok((known, turn));
         }
-        Ok(piece)
+        let key = self.names.events(piece.name());
+        if bytes > WHOLE_BYTES {
+            let head = self.fetch_head(&key, bytes).await?;
+            let (head, _) = head.ok_or_else(|| damaged(operation, &key))?;
+            piece.end = head.end;
+            return Ok((piece, turn));
+        }
+        // Who opens a log reads its last events next.
+        let body = self.client.get(operation, &key).await?;
+        let head = Head::parse(&body).ok().flatten();
+        let (head, _) = head.ok_or_else(|| damaged(operation, &key))?;
+        piece.end = head.end;
+        if piece.end == first {
+            return Ok((piece, head.epoch));
+        }
+        self.keep(&piece, body);
+        Ok((piece, turn))
     }
 
     /// All bytes of a piece.
@@ -250,6 +291,12 @@ impl Shared {
             kept.order.retain(|known| *known != id);
         }
     }
+}
+
+fn damaged(operation: &'static str, key: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, operation)
+        .with_object(key)
+        .with_detail("the last object of the log is damaged; restore it or delete it")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

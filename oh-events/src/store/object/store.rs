@@ -16,6 +16,7 @@ use crate::store::{EventLog, EventReader, EventStore, Writer};
 
 use super::append::Appender;
 use super::blob::ObjectBlobs;
+use super::body;
 use super::client::Client;
 use super::failure::translate;
 use super::index::Entry;
@@ -24,6 +25,7 @@ use super::log::ObjectLog;
 use super::merge::Merging;
 use super::names::{EventsName, INDEX, Names};
 use super::reader::ObjectReader;
+use super::settle::{self, Settled};
 use super::shared::Shared;
 use super::{fork, remove};
 
@@ -161,8 +163,7 @@ impl ObjectEventStore {
     }
 
     /// Opens the log of a session for writing although another writer may hold it, for a host that
-    /// knows that this writer is gone. If it is not, its next append fails, or the first one of
-    /// the log that is opened here.
+    /// knows that this writer is gone. If it is not, its next append fails.
     ///
     /// # Errors
     /// [`Conflict`](oh_core::ErrorKind::Conflict) if others take over at the same time; the kinds
@@ -200,7 +201,7 @@ impl ObjectEventStore {
         let shared = self.shared(session, &entry);
         let lease = Lease::take(&shared, session, &writer.name, lease, patience, manners).await?;
         let lease = Arc::new(lease);
-        let (next, shadowed) = match reserve(&shared, session).await {
+        let (next, shadowed) = match begin_turn(&lease, session, patience).await {
             Ok(reserved) => reserved,
             Err(error) => {
                 // The lease would run out, but why wait.
@@ -246,21 +247,36 @@ impl ObjectEventStore {
     }
 }
 
-/// Finds the end of a log, and fences the name that it goes on with. Returns the objects that can
-/// be deleted, too.
-async fn reserve(shared: &Shared, session: &SessionId) -> Result<(u64, Vec<EventsName>)> {
+/// Ends the turn of the former writer, so that the log goes on with this one. Returns the next
+/// event, and the objects that can be deleted.
+async fn begin_turn(
+    lease: &Lease,
+    session: &SessionId,
+    patience: Duration,
+) -> Result<(u64, Vec<EventsName>)> {
     const OPERATION: &str = "open event log";
-    shared.look().await?;
+    let (shared, epoch) = (lease.shared(), lease.epoch());
+    let mut look = shared.look().await?;
     for _ in 0..LOOKS {
-        let next = shared.next();
-        let key = shared.names.fence(next);
+        let (next, turn) = (look.next, shared.turn(&look).await?);
+        let name = EventsName::turn(next, turn);
+        // First the fence, so that the name stays taken from now on.
+        let fence = shared.names.fence(name);
         shared
             .client
-            .put(OPERATION, &key, bytes::Bytes::new())
+            .put(OPERATION, &fence, bytes::Bytes::new())
             .await?;
-        let shadowed = shared.look().await?;
-        if shared.next() == next {
-            return Ok((next, shadowed));
+        let body = body::write(next, epoch, &lease.nonce(), std::iter::empty())?;
+        let key = shared.names.events(name);
+        let settled = settle::create(&shared.client, OPERATION, &key, &body, patience).await?;
+        look = shared.look().await?;
+        // If the name was free because it had been merged, the end is elsewhere.
+        let is_ours = matches!(settled, Settled::Ours);
+        if is_ours && look.next == next && shared.turn(&look).await? == epoch {
+            return Ok((next, look.shadowed));
+        }
+        if let Some(holder) = lease.look().await? {
+            return Err(holder.conflict(session));
         }
     }
     Err(Error::new(ErrorKind::Conflict, OPERATION)

@@ -127,17 +127,32 @@ async fn an_object_that_is_listed_late_is_not_overwritten() {
     let storage = Unreliable::new();
     let first = open(&store(&storage)).await;
     append(&*first, 3, "a").await;
-    storage.hide(Some("00002.log"));
+    storage.hide(Some("00002.00000000000000000001.log"));
+    let opened = store(&storage)
+        .take_over(&session(), Writer::new("b"))
+        .await;
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::Conflict);
+    storage.hide(None);
     let second = take_over(&store(&storage)).await;
-    assert_eq!(second.next(), EventId(2));
-    let error = second
-        .append(EventId(2), second.epoch(), &[event(2, "b")])
+    append(&*second, 1, "a").await;
+    assert_eq!(all(&*second.reader()).await, texts(0..4, "a"));
+}
+
+#[tokio::test]
+async fn opening_a_log_ends_the_turn_of_its_former_writer() {
+    let storage = Unreliable::new();
+    let former = open(&store(&storage)).await;
+    append(&*former, 3, "a").await;
+    let newest = take_over(&store(&storage)).await;
+    let fork = [event(3, "fork")];
+    let error = former
+        .append(EventId(3), former.epoch(), &fork)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    storage.hide(None);
-    let viewer = store(&storage).view(&session()).await.unwrap();
-    assert_eq!(all(&*viewer).await, texts(0..3, "a"));
+    assert_eq!(newest.next(), EventId(3));
+    append(&*newest, 1, "a").await;
+    assert_eq!(all(&*newest.reader()).await, texts(0..4, "a"));
 }
 
 #[tokio::test]
@@ -147,12 +162,12 @@ async fn a_writer_of_the_past_cannot_use_a_name_that_merging_freed() {
     append(&*former, 3, "a").await;
     // Opened, but it does not write yet.
     let sleeper = take_over(&store(&storage)).await;
-    append(&*former, 20, "a").await;
     let newest = take_over(&store(&storage).merge_appends(2)).await;
-    append(&*newest, 20, "a").await;
+    append(&*newest, 40, "a").await;
     newest.close().await.unwrap();
-    let left = storage.names("/log/").await;
-    assert!(left.len() < 15, "merged: {left:?}");
+    let newest = take_over(&store(&storage).merge_appends(2)).await;
+    let merged = storage.names("-").await;
+    assert!(!merged.is_empty());
     for past in [&sleeper, &former] {
         let next = past.next();
         let error = past
@@ -161,8 +176,35 @@ async fn a_writer_of_the_past_cannot_use_a_name_that_merging_freed() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     }
+    append(&*newest, 1, "a").await;
     let viewer = store(&storage).view(&session()).await.unwrap();
-    assert_eq!(all(&*viewer).await, texts(0..43, "a"));
+    assert_eq!(all(&*viewer).await, texts(0..44, "a"));
+}
+
+#[tokio::test]
+async fn a_writer_that_opens_slowly_finds_the_end_again() {
+    let storage = Unreliable::new();
+    let former = open(&store(&storage).merge_appends(2)).await;
+    append(&*former, 3, "a").await;
+    storage.meet("/fence/", Fault::Delayed, 1);
+    let slow = store(&storage);
+    let slow = tokio::spawn(async move { take_over(&slow).await });
+    storage.held().await;
+    // The name that it is about to take is written, merged and freed.
+    append(&*former, 20, "a").await;
+    former.close().await.unwrap();
+    let name = "00003.00000000000000000001.log";
+    assert_eq!(storage.names(name).await, Vec::<String>::new());
+    storage.free();
+    let slow = slow.await.unwrap();
+    assert_eq!(slow.next(), EventId(23));
+    append(&*slow, 2, "a").await;
+    let viewer = store(&storage).view(&session()).await.unwrap();
+    assert_eq!(all(&*viewer).await, texts(0..25, "a"));
+    // And so does the one after it.
+    let next = take_over(&store(&storage)).await;
+    append(&*next, 1, "a").await;
+    assert_eq!(all(&*next.reader()).await, texts(0..26, "a"));
 }
 
 #[tokio::test]
@@ -212,7 +254,9 @@ async fn damage_is_named_and_the_rest_is_read() {
     let batch = texts(0..10, "a");
     log.append(EventId(0), log.epoch(), &batch).await.unwrap();
     append(&*log, 1, "z").await;
-    storage.damage("00000.log", r#""id":4,"text":"a""#).await;
+    storage
+        .damage("00000.00000000000000000001.log", r#""id":4,"text":"a""#)
+        .await;
     let viewer = super::store(&storage).view(&session()).await.unwrap();
     let everything = ReadRange::default();
     assert_eq!(viewer.read(everything).await.unwrap(), batch[..4]);
@@ -244,10 +288,12 @@ async fn a_lost_object_is_damage() {
     let storage = Unreliable::new();
     let log = open(&store(&storage)).await;
     append(&*log, 5, "a").await;
-    storage.hide(Some("00002.log"));
+    storage.hide(Some("00002.00000000000000000001.log"));
     let viewer = store(&storage).view(&session()).await.unwrap();
     // An append ends where the next object begins, so it is found out by reading.
-    storage.damage("00001.log", r#""id":1,"#).await;
+    storage
+        .damage("00001.00000000000000000001.log", r#""id":1,"#)
+        .await;
     let error = viewer
         .read(ReadRange::new(EventId(1), EventId(9)))
         .await

@@ -1,10 +1,15 @@
 //! Names and listings.
 
 use crate::store::object::layout::{Piece, arrange};
-use crate::store::object::names::EventsName;
+use crate::store::object::names::{EventsName, Kind};
 
-fn name(first: u64, end: Option<u64>) -> (EventsName, u64) {
-    (EventsName { first, end }, 1)
+fn turn(first: u64, turn: u64) -> (EventsName, u64) {
+    (EventsName::turn(first, turn), 1)
+}
+
+fn merged(first: u64, end: u64) -> (EventsName, u64) {
+    let kind = Kind::Merged(end);
+    (EventsName { first, kind }, 1)
 }
 
 fn ranges(pieces: &[Piece]) -> Vec<(u64, u64)> {
@@ -17,42 +22,55 @@ fn ranges(pieces: &[Piece]) -> Vec<(u64, u64)> {
 #[test]
 fn of_objects_that_overlap_the_one_that_reaches_farther_is_read() {
     let arranged = arrange(vec![
-        name(0, None),
-        name(3, None),
-        name(5, None),
-        name(5, Some(9)),
-        name(7, None),
-        name(3, Some(20)),
-        name(20, None),
-        name(22, None),
+        turn(0, 1),
+        turn(3, 1),
+        turn(5, 1),
+        merged(5, 9),
+        turn(7, 1),
+        merged(3, 20),
+        turn(20, 1),
+        turn(22, 1),
     ]);
     assert_eq!(ranges(&arranged.pieces), [(0, 3), (3, 20), (20, 22)]);
-    assert_eq!(arranged.open, Some(name(22, None)));
+    assert_eq!(arranged.open, Some((22, 1, 1)));
     assert_eq!(arranged.shadowed.len(), 4);
 }
 
 #[test]
 fn a_name_that_stays_taken_is_no_end() {
     // The last object that is listed is in a merged one.
-    let arranged = arrange(vec![name(0, Some(10)), name(4, None)]);
+    let arranged = arrange(vec![merged(0, 10), turn(4, 3)]);
     assert_eq!(ranges(&arranged.pieces), [(0, 10)]);
     assert_eq!(arranged.open, None);
 }
 
 #[test]
+fn the_end_of_a_turn_is_no_append() {
+    let arranged = arrange(vec![
+        turn(0, 0),
+        turn(0, 1),
+        turn(2, 1),
+        turn(2, 2),
+        turn(2, 3),
+        turn(4, 3),
+    ]);
+    assert_eq!(ranges(&arranged.pieces), [(0, 2), (2, 4)]);
+    assert_eq!(arranged.pieces[1].turn, Some(3));
+    assert_eq!(arranged.open, Some((4, 3, 1)));
+}
+
+#[test]
 fn only_names_of_this_form_are_events() {
     let parse = EventsName::parse;
-    let first = "00000000000000000007";
-    assert_eq!(parse(&format!("{first}.log")), Some(name(7, None).0));
-    let merged = format!("{first}-00000000000000000009.log");
-    assert_eq!(parse(&merged), Some(name(7, Some(9)).0));
-    for other in [
-        "7.log",
-        "log",
-        "0000000000000000000x.log",
-        "+0000000000000000007.log",
-    ] {
+    let (first, second) = ("00000000000000000007", "00000000000000000009");
+    assert_eq!(parse(&format!("{first}.{second}.log")), Some(turn(7, 9).0));
+    assert_eq!(
+        parse(&format!("{first}-{second}.log")),
+        Some(merged(7, 9).0)
+    );
+    assert_eq!(parse(&format!("{second}-{first}.log")), None);
+    assert_eq!(parse(&format!("{first}-{first}.log")), None);
+    for other in ["7.9.log", "log", "00000000000000000007.log", "x-y.log"] {
         assert_eq!(parse(other), None);
     }
-    assert_eq!(parse(&format!("{first}-{first}.log")), None);
 }

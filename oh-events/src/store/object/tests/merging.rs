@@ -69,15 +69,15 @@ async fn a_merge_that_was_interrupted_is_finished_by_the_next_writer() {
     storage.keep_all(true);
     log.close().await.unwrap();
     storage.keep_all(false);
-    assert_eq!(storage.names("/log/").await.len(), 21);
+    assert_eq!(storage.names("/log/").await.len(), 22);
     let viewer = store(&storage).view(&session()).await.unwrap();
     assert_eq!(all(&*viewer).await, texts(0..20, "a"));
 
     let log = open(&store(&storage)).await;
     append(&*log, 1, "a").await;
     log.close().await.unwrap();
-    // The merged object, the name that its first writer found free, and the new event.
-    assert_eq!(storage.names("/log/").await.len(), 3);
+    // The merged object, the new event, and before each of them the end of a turn.
+    assert_eq!(storage.names("/log/").await.len(), 4);
     assert_eq!(all(&*viewer).await[..20], texts(0..20, "a"));
 }
 

@@ -8,15 +8,14 @@ use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
 use ::object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::Notify;
 
-/// What happens to calls that create an object.
+/// What happens to calls that write an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It is created, but the answer gets lost.
@@ -45,7 +44,7 @@ impl Unreliable {
         Arc::default()
     }
 
-    /// The next calls that create an object with this in its name meet a fault.
+    /// The next calls that write an object with this in its name meet a fault.
     pub(super) fn meet(&self, part: &'static str, fault: Fault, times: usize) {
         self.faults.lock().unwrap().push((part, fault, times));
     }
@@ -147,9 +146,6 @@ impl ObjectStore for Unreliable {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.count();
-        if options.mode != PutMode::Create {
-            return self.inner.put_opts(name, payload, options).await;
-        }
         match self.fault(name.as_ref()) {
             None => self.inner.put_opts(name, payload, options).await,
             Some(Fault::AnswerLost) => {
