@@ -1,7 +1,12 @@
 //! Logs in a directory and on a server that speaks the protocol of S3.
 
 #![cfg(all(feature = "object-store", feature = "conformance"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 #[cfg(feature = "s3")]
 mod moto;
