@@ -29,12 +29,22 @@ fn every_guarantee_of_the_page_on_events_names_a_test_that_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = fs::read_to_string(root.join("docs/events.md")).unwrap();
     let mut sources = String::new();
-    for folder in ["oh-core/src", "oh-events", "oh-runtime", "tests/tests", "benches"] {
+    for folder in [
+        "oh-core/src",
+        "oh-events",
+        "oh-runtime",
+        "tests/tests",
+        "benches",
+    ] {
         read_sources(&root.join(folder), &mut sources);
     }
     let rows: Vec<&str> = page
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| Guarantee ") && !line.starts_with("| Store "))
+        .filter(|line| {
+            line.starts_with("| ")
+                && !line.starts_with("| Guarantee ")
+                && !line.starts_with("| Store ")
+        })
         .collect();
     assert!(rows.len() > 20, "the table of guarantees is gone");
     for row in rows {
