@@ -1,5 +1,8 @@
 //! What the pages in `docs` repeat from the code.
 
+// Clippy's exception for tests does not reach the functions that tests share.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 
