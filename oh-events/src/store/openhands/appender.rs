@@ -92,11 +92,11 @@ impl Appender {
     fn write_pages(&self, first: u64, sync: Sync) {
         // V0 leaves out the page during which it was opened again: see to the one before, too.
         let mut start = page::start_of(first).saturating_sub(page::EVENTS);
-        while start + page::EVENTS <= self.next {
+        while let Some(end) = page::end_of(start).filter(|end| *end <= self.next) {
             if let Err(error) = page::write(&self.folder, start, sync) {
                 tracing::debug!(%error, start, "a page was not written");
             }
-            start += page::EVENTS;
+            start = end;
         }
     }
 

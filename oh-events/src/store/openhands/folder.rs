@@ -128,7 +128,7 @@ impl Folder {
             if let Some((start, end)) = span
                 && let (Ok(start), Ok(end)) = (start.parse(), end.parse())
                 && page::start_of(start) == start
-                && start.checked_add(page::EVENTS) == Some(end)
+                && page::end_of(start) == Some(end)
             {
                 visit(start, end);
             }

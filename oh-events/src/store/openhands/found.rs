@@ -1,6 +1,8 @@
 //! What stands in the place of an event.
 
-use std::io::{ErrorKind as Io, Result};
+use std::fs::File;
+use std::io::{ErrorKind as Io, Read, Result};
+use std::path::Path;
 
 use bytes::Bytes;
 use oh_core::EventId;
@@ -22,16 +24,17 @@ impl Found {
     /// Reads the file of one event.
     pub(super) fn read(folder: &Folder, id: u64) -> Result<Self> {
         let path = folder.event(id);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == Io::NotFound => return Ok(Self::Nothing),
-            Err(error) => return Err(error),
-        };
-        let len = bytes.len() as u64;
         let damage = |offset| {
             let place = path.display().to_string();
             Self::Damage(Damage::new(EventId(id), EventId(id + 1), place, offset))
         };
+        let bytes = match read_file(&path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(damage(0)),
+            Err(error) if error.kind() == Io::NotFound => return Ok(Self::Nothing),
+            Err(error) => return Err(error),
+        };
+        let len = bytes.len() as u64;
         Ok(match check(&bytes) {
             Ok(()) => match event(id, &Bytes::from(bytes)) {
                 Some(event) => Self::Event(event),
@@ -42,6 +45,20 @@ impl Found {
             Err(_) => damage(0),
         })
     }
+}
+
+/// Reads a file; `None` if it is none, or larger than any event.
+pub(super) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
+    // Before it is opened: opening a pipe would wait for its other end.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > Encoded::MAX_BYTES as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    let file = File::open(path)?;
+    file.take(Encoded::MAX_BYTES as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// The bytes are JSON to their end: a file that was cut is not.

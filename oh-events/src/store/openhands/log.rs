@@ -115,6 +115,10 @@ impl Shared {
                 ),
             ));
         }
+        if next.checked_add(batch.len() as u64).is_none() {
+            let detail = "the log holds an event with the last id";
+            return Err(self.error(ErrorKind::TooLarge, detail));
+        }
         if !batch
             .iter()
             .zip(next..)
@@ -139,7 +143,13 @@ impl Shared {
 
     /// Writes to disk what was appended, without keeping appends from going on.
     fn sync(&self) -> std::io::Result<u64> {
-        let unsynced = self.appender().take_unsynced();
+        let unsynced = {
+            let mut appender = self.appender();
+            if let Some(failure) = &appender.broken {
+                return Err(sync::copy(failure));
+            }
+            appender.take_unsynced()
+        };
         if let Err(error) = unsynced.sync() {
             // The system may have dropped what it could not write, and reports it only once.
             self.appender().broken = Some(sync::copy(&error));

@@ -23,6 +23,11 @@ pub(super) fn start_of(id: u64) -> u64 {
     id - id % EVENTS
 }
 
+/// First event after the page that begins with an event; `None` if it would go beyond the last id.
+pub(super) fn end_of(start: u64) -> Option<u64> {
+    start.checked_add(EVENTS)
+}
+
 pub(super) fn path(folder: &Folder, start: u64) -> PathBuf {
     folder
         .pages()
@@ -32,12 +37,12 @@ pub(super) fn path(folder: &Folder, start: u64) -> PathBuf {
 /// Reads the page that begins with an event; `None` if there is none that can be trusted, and
 /// the files of its events are to be read.
 pub(super) fn read(folder: &Folder, start: u64) -> Result<Option<Vec<Encoded>>> {
-    let bytes = match std::fs::read(path(folder, start)) {
-        Ok(bytes) => Bytes::from(bytes),
-        Err(error) if error.kind() == Io::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Ok(parse(start, &bytes))
+    match found::read_file(&path(folder, start)) {
+        Ok(Some(bytes)) => Ok(parse(start, &Bytes::from(bytes))),
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == Io::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse(start: u64, bytes: &Bytes) -> Option<Vec<Encoded>> {

@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// nothing was written for this long.
 const SETTLED: Duration = Duration::from_millis(250);
 
-/// How far a look reaches beyond a hole.
-const REACH: u64 = 32;
+/// How many ids a look goes through beyond a hole, with the hole.
+const REACH: usize = 33;
 
 #[derive(Debug)]
 pub(super) struct OpenHandsReader {
@@ -72,7 +72,7 @@ impl OpenHandsReader {
 impl Seen {
     fn look(&mut self, folder: &Folder) {
         let before = self.next;
-        while folder.event(self.next).exists() {
+        while self.next < u64::MAX && folder.event(self.next).exists() {
             self.next += 1;
         }
         let changed = folder.changed();
@@ -81,9 +81,8 @@ impl Seen {
         }
         let is_settled = |changed: SystemTime| changed.elapsed().is_ok_and(|age| age > SETTLED);
         if changed.is_some_and(is_settled) {
-            let beyond = (self.next + 1..=self.next.saturating_add(REACH))
-                .find(|id| folder.event(*id).exists());
-            match beyond {
+            let mut beyond = (self.next..u64::MAX).take(REACH).skip(1);
+            match beyond.find(|id| folder.event(*id).exists()) {
                 Some(id) => self.next = id + 1,
                 None => self.settled = changed,
             }

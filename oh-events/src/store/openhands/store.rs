@@ -9,7 +9,7 @@ use oh_core::{Error, ErrorKind, Result, SessionId};
 
 use crate::blocking;
 use crate::store::blob::FileBlobStore;
-use crate::store::segment::holder_file;
+use crate::store::segment::{holder_file, snapshot_file};
 use crate::store::{EventLog, EventReader, EventStore, Writer};
 
 use super::folder::Folder;
@@ -38,6 +38,7 @@ use super::reader::OpenHandsReader;
 ///   V0 would give up.
 /// - The bytes of an event that V0 wrote are kept, but for white space around it and line feeds
 ///   within it, which become blanks.
+/// - `sync` writes to disk what this writer appended, not what a former one left to the system.
 /// - An event costs a file: this is for living together with V0. [`SegmentStore`] is faster and
 ///   can fork.
 ///
@@ -179,10 +180,25 @@ impl EventStore for OpenHandsStore {
 
 fn remove(folder: &Folder) -> std::io::Result<()> {
     // Pages first: V0 reads them without asking for the events.
-    for directory in [folder.pages(), folder.events(), folder.own()] {
+    for directory in [
+        folder.pages(),
+        folder.events(),
+        folder.fresh(),
+        folder.blobs(),
+    ] {
         remove_tree(&directory)?;
     }
-    // Stays where V0 keeps something else in it.
+    // The lock last: whoever comes after that begins anew, in the same folder.
+    for name in [snapshot_file::NAME, holder_file::NOTE, holder_file::LOCK] {
+        for name in [format!("{name}.new"), name.to_owned()] {
+            match std::fs::remove_file(folder.own().join(name)) {
+                Err(error) if error.kind() != Io::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    // Both stay where something else is in them.
+    let _ = std::fs::remove_dir(folder.own());
     let _ = std::fs::remove_dir(folder.base());
     Ok(())
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use oh_core::{ErrorKind, EventId, SessionId};
 use tempfile::TempDir;
@@ -456,6 +457,7 @@ async fn an_event_that_cannot_be_written_to_disk_makes_the_outcome_unknown() {
     // What the file system lost is found when it is to be synced.
     fs::remove_file(place.path("events/1.json")).unwrap();
     log.sync().await.unwrap_err();
+    log.sync().await.unwrap_err();
     let appended = log.append(EventId(2), log.epoch(), &batch(2, 3)).await;
     assert_eq!(appended.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
 }
@@ -494,4 +496,107 @@ async fn what_we_write_is_for_its_owner_only() {
         assert_eq!(mode(folder), 0o700, "{folder}");
     }
     drop(place.folder);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_nothing_after_the_last_id() {
+    let place = Place::new();
+    append(&*place.open().await, &batch(0, 1)).await;
+    let reader = place.view().await;
+    let last = u64::MAX - 1;
+    place.put(&format!("events/{last}.json"), event(last).json());
+    // No event of a log: there would be no id after it.
+    place.put(&format!("events/{}.json", u64::MAX), "{}");
+    let log = place.open().await;
+    assert_eq!(log.next(), EventId(u64::MAX));
+    let events = [event(0), event(last)];
+    assert_eq!(read_twice(&*log.reader()).await.0, events);
+    for batch in [vec![event(u64::MAX)], vec![event(u64::MAX), event(0)]] {
+        let appended = log.append(log.next(), log.epoch(), &batch).await;
+        assert_eq!(appended.unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+    drop(log);
+    // Long ago, so that a look goes beyond holes.
+    let folder = fs::File::open(place.path("events")).unwrap();
+    folder.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    for reader in [reader, place.view().await] {
+        let known = reader.next();
+        let waiting = reader.wait_past(EventId(u64::MAX));
+        let waited = tokio::time::timeout(Duration::from_secs(9), waiting).await;
+        assert!(waited.is_err(), "{waited:?}");
+        assert_eq!(reader.next(), known);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_or_a_file_without_an_end_in_the_place_of_an_event_is_damage() {
+    let place = Place::new();
+    append(&*place.open().await, &batch(0, 30)).await;
+    fs::remove_file(place.path("event_cache/0-25.json")).unwrap();
+    for name in ["events/3.json", "events/7.json"] {
+        fs::remove_file(place.path(name)).unwrap();
+    }
+    fs::create_dir(place.path("events/3.json")).unwrap();
+    let sparse = |name: &str| {
+        let file = fs::File::create(place.path(name)).unwrap();
+        file.set_len(1 << 40).unwrap();
+    };
+    sparse("events/7.json");
+    let wanted: Vec<u64> = (0..30).filter(|id| ![3, 7].contains(id)).collect();
+    // So it is for pages, whose events have files.
+    for page in ["none", "folder", "endless"] {
+        match page {
+            "folder" => fs::create_dir(place.path("event_cache/0-25.json")).unwrap(),
+            "endless" => {
+                fs::remove_dir(place.path("event_cache/0-25.json")).unwrap();
+                sparse("event_cache/0-25.json");
+            }
+            _ => {}
+        }
+        let (events, damaged) = read_twice(&*place.view().await).await;
+        assert_eq!(ids(&events), wanted, "{page}");
+        assert_eq!(damaged, [3, 7], "{page}");
+        let log = place.open().await;
+        assert_eq!(log.next(), EventId(30));
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_opened_while_it_is_removed_has_one_writer_and_all_of_its_events() {
+    let place = Place::new();
+    let remover = tokio::spawn({
+        let (store, session) = (place.store.clone(), place.session.clone());
+        async move {
+            let mut removed = 0;
+            while removed < 100 {
+                match store.remove(&session).await {
+                    Ok(()) => removed += 1,
+                    Err(error) => assert!(
+                        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict),
+                        "{error:?}"
+                    ),
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    while !remover.is_finished() {
+        let writer = || Writer::new("test").durability(Durability::Never);
+        match place.store.open(&place.session, writer()).await {
+            Ok(log) => {
+                assert_eq!(log.next(), EventId(0));
+                append(&*log, &batch(0, 2)).await;
+                let second = place.store.open(&place.session, writer()).await;
+                assert_eq!(second.unwrap_err().kind(), ErrorKind::Conflict);
+                assert_eq!(ids(&read_twice(&*log.reader()).await.0), [0, 1]);
+                drop(log);
+                // Unless the remover was faster.
+                while place.path("oh/lock").exists() && !remover.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}"),
+        }
+    }
+    remover.await.unwrap();
 }

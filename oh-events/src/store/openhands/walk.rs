@@ -104,7 +104,7 @@ impl Walk<'_> {
 
     fn at(&mut self, id: u64) -> Result<Found> {
         let start = page::start_of(id);
-        let is_full = start.saturating_add(page::EVENTS) <= self.next;
+        let is_full = page::end_of(start).is_some_and(|end| end <= self.next);
         // For one event its own file is less to read.
         let wants_more = self.to - self.from > 1;
         let looked_for = |page: &(u64, _)| page.0 == start;
