@@ -49,10 +49,12 @@ pub(in crate::store) fn parse(bytes: &[u8], max_json_bytes: usize) -> Parsed<'_>
         return Parsed::Damaged;
     }
     let size = HEADER_BYTES + len + 1;
-    let (Some(json), Some(end)) = (
-        bytes.get(HEADER_BYTES..HEADER_BYTES + len),
-        bytes.get(size - 1),
-    ) else {
+    let rest = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    // Looked at first, so that a file full of wrong lengths costs no checksum for each of them.
+    if rest.get(..len).unwrap_or(rest).contains(&b'\n') {
+        return Parsed::Damaged;
+    }
+    let (Some(json), Some(end)) = (rest.get(..len), rest.get(len)) else {
         return Parsed::Incomplete { size };
     };
     if *end == b'\n' && crc32fast::hash(json) == crc {

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as Io, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::blob_store::{BlobStore, BlobWriter};
 use super::memory::check_read;
 use super::room::Room;
+use crate::store::segment::directory;
 use crate::{blocking, hex};
 
 /// Blobs of one session as files (mode 0600) of one directory (mode 0700), which is created with
@@ -146,11 +147,7 @@ impl Inner {
         })?;
         let failed =
             |error| Error::io(OPERATION, error).with_object(self.directory.display().to_string());
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(failed)?;
+        directory::create(&self.directory).map_err(failed)?;
         let room = match self.room.get() {
             Some(room) => Arc::clone(room),
             None => {
@@ -187,7 +184,12 @@ impl Inner {
     fn used_bytes(&self) -> std::io::Result<u64> {
         let mut used = 0;
         for entry in self.directory.read_dir()? {
-            used += entry?.metadata()?.len();
+            used += match entry?.metadata() {
+                Ok(metadata) => metadata.len(),
+                // Dropped a moment ago.
+                Err(error) if error.kind() == Io::NotFound => 0,
+                Err(error) => return Err(error),
+            };
         }
         Ok(used)
     }
@@ -285,8 +287,8 @@ impl BlobWriter for FileBlob {
 
     async fn finish(&mut self) -> Result<BlobRef> {
         self.settle().await?;
-        let blob = Arc::clone(&self.blob);
-        let finished = blocking::run("finish blob", move || lock(&blob).finish()).await?;
+        let (blob, directory) = (Arc::clone(&self.blob), self.directory.clone());
+        let finished = blocking::run("finish blob", move || lock(&blob).finish(&directory)).await?;
         self.named = true;
         Ok(finished)
     }
@@ -337,11 +339,12 @@ impl OpenBlob {
         }
     }
 
-    fn finish(&mut self) -> Result<BlobRef> {
+    fn finish(&mut self, directory: &Path) -> Result<BlobRef> {
         if self.sync == SyncAtFinish::Yes {
             self.file
                 .sync_data()
                 .map_err(|error| Error::io("sync blob", error).with_object(self.id.as_str()))?;
+            directory::sync(directory);
         }
         let blob = BlobRef::new(self.id.clone(), self.len, hex::lower(&self.hash.finalize()));
         Ok(if self.dropped {

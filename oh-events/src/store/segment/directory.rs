@@ -12,9 +12,19 @@ pub(in crate::store) enum Sync {
     No,
 }
 
-/// Creates a directory for its owner only, with what is above it.
+/// Creates a directory for its owner only, with what is above it, and makes their names last.
 pub(in crate::store) fn create(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let created: Vec<_> = path.ancestors().take_while(missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in created.iter().filter_map(|path| path.parent()) {
+        let is_here = parent.as_os_str().is_empty();
+        sync(if is_here { Path::new(".") } else { parent });
+    }
+    Ok(())
 }
 
 /// Creates a segment, empty and for its owner only.

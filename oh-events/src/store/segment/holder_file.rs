@@ -36,11 +36,18 @@ pub(in crate::store) fn take(directory: &Path, session: &SessionId, name: &str) 
     loop {
         directory::create(directory).map_err(|error| failed(directory, error))?;
         // One that was removed meanwhile is begun anew.
-        if let Some(lock) = lock(directory, session, OpenOptions::new().create(true))? {
-            let epoch = epoch(directory).saturating_add(1);
-            let held = Held { lock, epoch };
-            note(directory, name, epoch)?;
-            return Ok(held);
+        match lock(directory, session, OpenOptions::new().create(true)) {
+            Ok(None) => {}
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && directory.join(LOCK).symlink_metadata().is_err() => {}
+            Ok(Some(lock)) => {
+                let epoch = epoch(directory).saturating_add(1);
+                let held = Held { lock, epoch };
+                note(directory, name, epoch)?;
+                return Ok(held);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

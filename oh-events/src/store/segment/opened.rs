@@ -94,7 +94,13 @@ fn open_alone(segment: &Segment) -> std::io::Result<File> {
         _ => {}
     }
     let fresh = segment.path.with_extension("log.new");
-    std::io::copy(&mut &file, &mut directory::create_file(&fresh)?)?;
+    let mut copy = directory::create_file(&fresh)?;
+    std::io::copy(&mut &file, &mut copy)?;
+    // It holds events that were acknowledged.
+    copy.sync_all()?;
     std::fs::rename(&fresh, &segment.path)?;
+    if let Some(directory) = segment.path.parent() {
+        directory::sync(directory);
+    }
     options.open(&segment.path)
 }

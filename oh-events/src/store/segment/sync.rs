@@ -24,6 +24,9 @@ enum Request {
 
 const OPERATION: &str = "sync event log";
 
+/// In place of an interval that ends after the end of time.
+const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Where the thread takes requests, and its handle.
 type Running = (Sender<Request>, JoinHandle<()>);
 
@@ -118,7 +121,8 @@ fn run(requests: &Receiver<Request>, work: &Work, asked: &SyncDue) {
         match request {
             Ok(Request::Now(answer)) => waiting.push(answer),
             Ok(Request::Soon(within)) => {
-                due.get_or_insert_with(|| Instant::now() + within);
+                let now = Instant::now();
+                due.get_or_insert_with(|| now.checked_add(within).unwrap_or(now + LONG));
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) if due.is_none() => return,

@@ -1,6 +1,8 @@
 //! The end of a log that is written to.
 
 use std::fs::File;
+use std::io::ErrorKind as Io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -24,6 +26,8 @@ const KEPT_BUFFER_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Tail {
     state: Mutex<State>,
+    /// Held by the sync that runs, which others wait for: it has taken what is not on disk yet.
+    syncing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(super) struct State {
     pub(super) next: u64,
     /// Bytes of a failed write may stand after `len`.
     ragged: bool,
+    /// Full segments of former writers, who may not have synced them; until the first sync.
+    former: Vec<Arc<Segment>>,
     /// Segments that were filled since the last sync.
     filled: Vec<Arc<dyn Medium>>,
     /// Why a sync failed: what is on disk is not known since.
@@ -51,6 +57,8 @@ pub(super) struct State {
 
 impl Tail {
     pub(super) fn new(opened: Opened, held: Arc<Held>) -> Self {
+        let mut former = opened.layout.segments;
+        former.pop();
         Self {
             state: Mutex::new(State {
                 segment: opened.segment,
@@ -61,11 +69,13 @@ impl Tail {
                 len: opened.len,
                 next: opened.layout.next,
                 ragged: false,
+                former,
                 filled: Vec::new(),
                 broken: None,
                 buffer: Vec::new(),
                 held: Some(held),
             }),
+            syncing: Mutex::default(),
         }
     }
 
@@ -75,20 +85,34 @@ impl Tail {
 
     /// Writes to disk all that was appended, without keeping appends from going on.
     pub(super) fn sync(&self) -> std::io::Result<u64> {
-        let (next, media) = {
+        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, former, media) = {
             let mut state = self.state();
+            if let Some(failure) = &state.broken {
+                return Err(sync::copy(failure));
+            }
             let mut media = std::mem::take(&mut state.filled);
             media.push(Arc::clone(&state.medium));
-            (state.next, media)
+            (state.next, std::mem::take(&mut state.former), media)
         };
-        for medium in media {
-            if let Err(error) = medium.sync() {
-                // The system may have dropped what it could not write, and reports it only once.
-                self.state().broken = Some(sync::copy(&error));
-                return Err(error);
-            }
+        let synced = former
+            .iter()
+            .try_for_each(|segment| sync_former(&segment.path))
+            .and_then(|()| media.iter().try_for_each(|medium| medium.sync()));
+        if let Err(error) = synced {
+            // The system may have dropped what it could not write, and reports it only once.
+            self.state().broken = Some(sync::copy(&error));
+            return Err(error);
         }
         Ok(next)
+    }
+}
+
+/// Syncs a segment that may have been dropped meanwhile.
+fn sync_former(path: &Path) -> std::io::Result<()> {
+    match File::open(path) {
+        Err(error) if error.kind() == Io::NotFound => Ok(()),
+        opened => opened?.sync_data(),
     }
 }
 

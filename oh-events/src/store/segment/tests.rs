@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use oh_core::{ErrorKind, EventId, Result, SessionId};
@@ -11,6 +12,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::SegmentStore;
+use super::files;
 use super::limits::Limits;
 use super::line::{self, Parsed};
 use super::log::SegmentLog;
@@ -157,6 +159,18 @@ proptest! {
         bytes[at] ^= flip;
         let is_line = matches!(line::parse(&bytes, Encoded::MAX_BYTES), Parsed::Line { .. });
         prop_assert!(!is_line);
+    }
+
+    #[test]
+    fn what_holds_a_line_feed_is_no_line_and_its_end_is_not_looked_for(
+        json in "[^\n]{0,50}\n[^\n]{0,50}",
+        cut in 0_usize..200,
+    ) {
+        let mut bytes = Vec::new();
+        line::write(&mut bytes, json.as_bytes());
+        let feed = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        let cut = feed + 1 + cut % (bytes.len() - feed);
+        prop_assert_eq!(line::parse(&bytes[..cut], Encoded::MAX_BYTES), Parsed::Damaged);
     }
 
     #[test]
@@ -397,15 +411,15 @@ fn ids_and_epochs_that_do_not_fit_are_refused() {
 
 /// A file that takes a number of bytes and then is full, and that can fail otherwise.
 #[derive(Debug)]
-struct Failing {
+pub(super) struct Failing {
     file: File,
     room: AtomicUsize,
     cut_fails: AtomicBool,
-    sync_fails: AtomicBool,
+    pub(super) sync_fails: AtomicBool,
 }
 
 impl Failing {
-    fn below(log: &SegmentLog, path: &Path) -> Arc<Self> {
+    pub(super) fn below(log: &SegmentLog, path: &Path) -> Arc<Self> {
         let failing = Arc::new(Self {
             file: OpenOptions::new()
                 .read(true)
@@ -522,10 +536,59 @@ async fn after_a_failed_sync_nothing_is_promised_any_more() {
 }
 
 #[tokio::test]
+async fn a_log_that_could_not_be_synced_is_not_called_synced_later() {
+    for durability in [Durability::Never, Durability::default(), Durability::Group] {
+        let folder = Folder::new();
+        let log = folder.open_with(durability, SEGMENT_BYTES);
+        let disk = Failing::below(&log, &folder.segment(0));
+        append(&log, &[event(0, "a")]).unwrap_or_default();
+        disk.sync_fails.store(true, Ordering::Relaxed);
+        log.sync().await.unwrap_err();
+        // The system reports a page that it lost once only.
+        disk.sync_fails.store(false, Ordering::Relaxed);
+        log.sync().await.unwrap_err();
+        let closed = log.close().await;
+        assert_eq!(closed.is_ok(), durability == Durability::Never);
+        folder.open();
+    }
+}
+
+#[tokio::test]
+async fn what_former_writers_left_in_full_segments_is_synced_too() {
+    let folder = Folder::new();
+    folder.fill(30, 1000);
+    let log = folder.open_with(Durability::Group, 1000);
+    // Dropped meanwhile: there is nothing left to sync.
+    std::fs::remove_file(folder.segment(0)).unwrap();
+    assert_eq!(log.sync().await.unwrap(), EventId(30));
+    drop(log);
+    let log = folder.open_with(Durability::Group, 1000);
+    let layout = files::list(folder.path()).unwrap();
+    let full = &layout[layout.len() - 2].path;
+    std::fs::remove_file(full).unwrap();
+    // Cannot be opened, and so not be synced.
+    std::os::unix::fs::symlink(full, full).unwrap();
+    log.sync().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_interval_without_an_end_is_one() {
+    let folder = Folder::new();
+    let log = folder.open_with(Durability::Interval(Duration::MAX), SEGMENT_BYTES);
+    for id in 0..3 {
+        log.append(EventId(id), log.epoch(), &[event(id, "a")])
+            .await
+            .unwrap();
+        assert_eq!(log.sync().await.unwrap(), EventId(id + 1));
+    }
+    log.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn every_policy_can_be_flushed_and_closed() {
     for durability in [
         Durability::Never,
-        Durability::Interval(std::time::Duration::from_secs(3600)),
+        Durability::Interval(Duration::from_secs(3600)),
         Durability::Group,
         Durability::Each,
     ] {
@@ -546,7 +609,7 @@ async fn every_policy_can_be_flushed_and_closed() {
 async fn an_interval_syncs_without_being_asked() {
     let folder = Folder::new();
     let log = folder.open_with(
-        Durability::Interval(std::time::Duration::from_millis(1)),
+        Durability::Interval(Duration::from_millis(1)),
         SEGMENT_BYTES,
     );
     let disk = Failing::below(&log, &folder.segment(0));

@@ -81,9 +81,18 @@ impl Upkeep {
         if snapshot.next.0 > next {
             return error(ErrorKind::InvalidInput, "it is ahead of the log");
         }
+        // One that was overtaken by a younger one, for which they were dropped.
+        if snapshot.next.0 < self.files.first() {
+            return error(ErrorKind::InvalidInput, "events after it were dropped");
+        }
         let failed = |error| Error::io(OPERATION, error).with_object(self.session.as_str());
         snapshot_file::save(&self.directory, snapshot, self.sync).map_err(failed)?;
         let superfluous = self.superfluous(snapshot.next.0, next).map_err(failed)?;
+        if !superfluous.is_empty() {
+            // After a loss of power a snapshot that is ahead of the log stands for nothing, and
+            // the events that another could be made of must be there.
+            self.tail.sync().map_err(failed)?;
+        }
         self.drop_segments(&superfluous, &mut named)
     }
 

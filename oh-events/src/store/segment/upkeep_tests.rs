@@ -1,12 +1,15 @@
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use oh_core::{ByteRange, ErrorKind, EventId};
 use tempfile::TempDir;
 
-use super::tests::{event, ids, read_all, session};
+use super::limits::Limits;
+use super::log::SegmentLog;
+use super::tests::{Failing, event, ids, read_all, session};
 use super::{Retention, SegmentStore};
 use crate::store::{
     Encoded, EventLog, EventReader, EventStore, ReadRange, Snapshot, Writer, segment::files,
@@ -169,6 +172,47 @@ async fn only_what_a_snapshot_stands_for_is_dropped_and_ids_go_on() {
     let reader = log.reader();
     let all = std::thread::spawn(move || read_all(&reader, ReadRange::default()));
     assert_eq!(all.join().unwrap(), (ids(first..61), vec![]));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_needs_events_that_were_dropped_does_not_replace_a_younger_one() {
+    let folder = Folder::new();
+    let store = folder.store().retention(Retention::new().max_events(1));
+    let log = open(&store).await;
+    fill(&*log, 60).await;
+    save(&*log, 60).await;
+    let first = folder.segments()[0];
+    assert!(first > 30, "{first}");
+    // It was overtaken on its way.
+    let late = Snapshot::new(EventId(first - 1), "late");
+    let error = log.save_snapshot(&late).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    let kept = log.reader().snapshot().await.unwrap().unwrap();
+    assert_eq!(kept.next, EventId(60));
+    // From here on everything is there that it needs.
+    save(&*log, first).await;
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_before_what_a_snapshot_stands_for_is_on_disk() {
+    let folder = Folder::new();
+    let limits = Limits {
+        segment_bytes: 1000,
+        retention: Retention::new().max_events(1),
+        ..Limits::default()
+    };
+    let directory = folder.store().directory(&session());
+    let log = SegmentLog::open(directory, &session(), &Writer::new("test"), limits).unwrap();
+    fill(&log, 60).await;
+    let segments = folder.segments();
+    let last = folder.path(&format!("{:020}.log", segments.last().unwrap()));
+    // Else a loss of power leaves a snapshot that is ahead of the log, and no events for another.
+    let disk = Failing::below(&log, &last);
+    disk.sync_fails.store(true, Ordering::Relaxed);
+    let snapshot = Snapshot::new(EventId(60), "state");
+    log.save_snapshot(&snapshot).await.unwrap_err();
+    assert_eq!(folder.segments(), segments);
+    assert_eq!(all(&*log.reader()).await, ids(0..60));
 }
 
 #[tokio::test]
