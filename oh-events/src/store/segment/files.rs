@@ -1,8 +1,12 @@
 //! The segments of one session, as writer and readers of a process see them.
 
+use std::fs::File;
 use std::io::{ErrorKind as Io, Result};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use oh_core::{Error, ErrorKind};
 
 use super::segment_file::Segment;
 
@@ -11,6 +15,8 @@ use super::segment_file::Segment;
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) directory: PathBuf,
+    /// The directory itself: open, so that no other one becomes the same as it.
+    opened: File,
     layout: Mutex<Layout>,
 }
 
@@ -22,11 +28,32 @@ pub(super) struct Layout {
 }
 
 impl Files {
-    pub(super) fn new(directory: PathBuf, layout: Layout) -> Self {
-        Self {
+    pub(super) fn new(directory: PathBuf, layout: Layout) -> Result<Self> {
+        Ok(Self {
+            opened: File::open(&directory)?,
             directory,
             layout: Mutex::new(layout),
+        })
+    }
+
+    /// Fails if the session was removed, also if another one was begun in its place. What was
+    /// opened by name before is of this session otherwise.
+    pub(super) fn check_there(&self) -> oh_core::Result<()> {
+        let failed = |error| {
+            Error::io("read event log", error).with_object(self.directory.display().to_string())
+        };
+        let opened = self.opened.metadata().map_err(failed)?;
+        match self.directory.metadata() {
+            Ok(named) if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) => Ok(()),
+            Err(error) if error.kind() != Io::NotFound => Err(failed(error)),
+            _ => Err(self.removed()),
         }
+    }
+
+    pub(super) fn removed(&self) -> Error {
+        Error::new(ErrorKind::Gone, "read event log")
+            .with_object(self.directory.display().to_string())
+            .with_detail("the session was removed")
     }
 
     pub(super) fn layout(&self) -> MutexGuard<'_, Layout> {

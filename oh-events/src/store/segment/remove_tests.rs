@@ -4,7 +4,7 @@ use oh_core::{ErrorKind, EventId, SessionId};
 
 use super::SegmentStore;
 use super::tests::{event, session};
-use crate::store::{EventLog, EventStore, Holder, ReadRange, Writer};
+use crate::store::{Direction, EventLog, EventStore, Holder, ReadRange, Snapshot, Writer};
 
 async fn open(store: &SegmentStore) -> Box<dyn EventLog> {
     store.open(&session(), Writer::new("test")).await.unwrap()
@@ -50,6 +50,41 @@ async fn a_removed_session_leaves_nothing_and_can_be_begun_anew() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
     assert_eq!(open(&store).await.next(), EventId(0));
+}
+
+#[tokio::test]
+async fn who_read_a_session_that_was_removed_gets_nothing_of_the_next_one_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SegmentStore::new(folder.path());
+    let append = async |log: &dyn EventLog, count: u64, text: &str| {
+        for id in 0..count {
+            let batch = [event(id, text)];
+            log.append(EventId(id), log.epoch(), &batch).await.unwrap();
+        }
+    };
+    let log = open(&store).await;
+    append(&*log, 5, "old").await;
+    let viewer = store.view(&session()).await.unwrap();
+    let reader = log.reader();
+    log.close().await.unwrap();
+    drop(log);
+    store.remove(&session()).await.unwrap();
+    let log = open(&store).await;
+    append(&*log, 9, "new").await;
+    let snapshot = Snapshot::new(EventId(9), "new");
+    log.save_snapshot(&snapshot).await.unwrap();
+    for reader in [reader, viewer.clone()] {
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let range = ReadRange::default().direction(direction);
+            let error = reader.read(range).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+        }
+        let error = reader.snapshot().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+    }
+    let error = viewer.wait_past(EventId(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+    assert_eq!(viewer.next(), EventId(5));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::ErrorKind as Io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +58,9 @@ impl SegmentReader {
 
     /// Looks at the files that any writer writes.
     pub(super) fn follow(directory: PathBuf) -> Result<Self> {
-        let files = Files::new(directory, Layout::default());
+        let files = Files::new(directory.clone(), Layout::default()).map_err(|error| {
+            Error::io("read event log", error).with_object(directory.display().to_string())
+        })?;
         let mut seen = None;
         look(&files, &mut seen)?;
         Ok(Self {
@@ -69,8 +72,9 @@ impl SegmentReader {
 
 /// Takes in what was written since the last look. A write that is under way is left for later.
 fn look(files: &Files, seen: &mut Seen) -> Result<()> {
-    let failed = |error| {
-        Error::io("read event log", error).with_object(files.directory.display().to_string())
+    let failed = |error: std::io::Error| match error.kind() {
+        Io::NotFound => files.removed(),
+        _ => Error::io("read event log", error).with_object(files.directory.display().to_string()),
     };
     let mut found = files::list(&files.directory).map_err(failed)?;
     let now = found.first().zip(found.last()).map(|(oldest, last)| Look {
@@ -100,6 +104,7 @@ fn look(files: &Files, seen: &mut Seen) -> Result<()> {
         last.replace(end.len, end.checkpoints);
         next = end.next;
     }
+    files.check_there()?;
     let mut layout = files.layout();
     layout.segments = found;
     layout.next = next.max(layout.next);
@@ -150,9 +155,11 @@ impl EventReader for SegmentReader {
     async fn snapshot(&self) -> Result<Option<Snapshot>> {
         let files = Arc::clone(&self.files);
         blocking::run("read snapshot", move || {
-            snapshot_file::load(&files.directory).map_err(|error| {
+            let snapshot = snapshot_file::load(&files.directory).map_err(|error| {
                 Error::io("read snapshot", error).with_object(files.directory.display().to_string())
-            })
+            })?;
+            files.check_there()?;
+            Ok(snapshot)
         })
         .await
     }

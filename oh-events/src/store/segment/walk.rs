@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Error as IoError, ErrorKind as Io};
 use std::ops::ControlFlow;
 
-use oh_core::{Error, ErrorKind, EventId, Result};
+use oh_core::{Error, EventId, Result};
 
 use crate::store::{Damage, Encoded};
 
@@ -41,7 +41,9 @@ impl Files {
             let failed = |error| {
                 Error::io("read events", error).with_object(segment.path.display().to_string())
             };
-            let walked = match File::open(&segment.path) {
+            let opened = File::open(&segment.path);
+            self.check_there()?;
+            let walked = match opened {
                 Ok(file) => walk_segment(&segment, &file, end, at, to, visit).map_err(failed)?,
                 Err(error) if error.kind() == Io::NotFound => {
                     if self.forget_dropped(segment.first)? {
@@ -64,16 +66,9 @@ impl Files {
     /// Whether a segment that is not there was dropped by the writer, who drops the oldest ones;
     /// if so, the others that were dropped are forgotten too.
     fn forget_dropped(&self, first: u64) -> Result<bool> {
-        let failed = |error: IoError| {
-            let removed = error.kind() == Io::NotFound;
-            let error = Error::io("read events", error);
-            let error = match removed {
-                true => Error::new(ErrorKind::Gone, "read events")
-                    .with_detail("the session was removed")
-                    .with_source(error),
-                false => error,
-            };
-            error.with_object(self.directory.display().to_string())
+        let failed = |error: IoError| match error.kind() {
+            Io::NotFound => self.removed(),
+            _ => Error::io("read events", error).with_object(self.directory.display().to_string()),
         };
         let there = files::list(&self.directory).map_err(failed)?;
         let Some(oldest) = there.first().filter(|oldest| oldest.first > first) else {
