@@ -154,8 +154,13 @@ impl Lease {
 
     /// Looks who came after this writer.
     pub(super) async fn look(&self) -> Result<Option<Holder>> {
-        let next = load(&self.shared, self.epoch() + 1).await?;
-        if let Some(tenure) = next {
+        let client = &self.shared.client;
+        let listed = client.list(OPERATION, &self.shared.names.writers()).await?;
+        // Those in between may be cleared away already.
+        let last = listed.iter().filter_map(epoch_of).max();
+        if let Some(last) = last.filter(|last| *last > self.epoch())
+            && let Some(tenure) = load(&self.shared, last).await?
+        {
             *lock(&self.lost_to) = Some(tenure.holder);
         }
         Ok(self.lost_to())

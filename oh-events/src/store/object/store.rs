@@ -259,6 +259,10 @@ async fn begin_turn(
     let mut look = shared.look().await?;
     for _ in 0..LOOKS {
         let (next, turn) = (look.next, shared.turn(&look).await?);
+        if turn >= epoch {
+            // A later writer came first. Turns only rise: after a lower one events would be lost.
+            return Err(overtaken(lease, session).await?);
+        }
         let name = EventsName::turn(next, turn);
         // First the fence, so that the name stays taken from now on.
         let fence = shared.names.fence(name);
@@ -282,6 +286,17 @@ async fn begin_turn(
     Err(Error::new(ErrorKind::Conflict, OPERATION)
         .with_object(session.as_str())
         .with_detail("another writer goes on writing; close it there"))
+}
+
+/// The error of a writer that was replaced while it opened the log.
+async fn overtaken(lease: &Lease, session: &SessionId) -> Result<Error> {
+    let error = match lease.look().await? {
+        Some(holder) => holder.conflict(session),
+        None => Error::new(ErrorKind::Conflict, "open event log")
+            .with_object(session.as_str())
+            .with_detail("another writer took the log over meanwhile; open it again"),
+    };
+    Ok(error)
 }
 
 #[async_trait]

@@ -208,6 +208,26 @@ async fn a_writer_that_opens_slowly_finds_the_end_again() {
 }
 
 #[tokio::test]
+async fn a_writer_that_was_overtaken_while_it_opened_does_not_get_the_log() {
+    let storage = Unreliable::new();
+    storage.meet("/fence/", Fault::Delayed, 1);
+    let slow = store(&storage);
+    let slow = tokio::spawn(async move { slow.take_over(&session(), Writer::new("slow")).await });
+    storage.held().await;
+    // Two more come, and the last one clears away what tells of the one before it.
+    take_over(&store(&storage)).await.close().await.unwrap();
+    let newest = take_over(&store(&storage)).await;
+    storage.free();
+    let error = slow.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert_eq!(Holder::of(&error).unwrap().epoch, newest.epoch());
+    append(&*newest, 3, "a").await;
+    let next = take_over(&store(&storage)).await;
+    append(&*next, 1, "a").await;
+    assert_eq!(all(&*next.reader()).await, texts(0..4, "a"));
+}
+
+#[tokio::test]
 async fn a_second_writer_is_told_who_holds_the_log_until_the_lease_has_run_out() {
     let storage = Unreliable::new();
     let first = store(&storage)

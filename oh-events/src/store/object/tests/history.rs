@@ -156,16 +156,14 @@ proptest! {
 async fn writers_at_the_same_time_write_one_history() {
     let storage = Unreliable::new();
     let mut writers = Vec::new();
-    for writer in 0..3 {
+    for writer in 0..4 {
         let store = store(&storage).merge_appends(3).merged_bytes(2_000);
         writers.push(tokio::spawn(async move {
             let mut told: Vec<(u64, String)> = Vec::new();
-            while told.len() < 50 {
-                // Writers that took from each other without a pause would get nowhere.
-                tokio::time::sleep(Duration::from_millis(7 * writer)).await;
+            while told.len() < 100 {
                 let taken = store.take_over(&session(), Writer::new("test")).await;
                 let Ok(log) = taken else { continue };
-                while told.len() < 50 {
+                while told.len() < 100 {
                     let id = log.next().0;
                     let text = format!("{writer}");
                     let batch = [event(id, &text)];
