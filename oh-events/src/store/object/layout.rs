@@ -96,11 +96,15 @@ impl Layout {
         self.pieces.partition_point(|piece| piece.end <= id)
     }
 
-    /// Takes in what a listing found. Objects at the end that the listing is too old to show stay.
+    /// Takes in what a listing found. What is known to reach farther stays, as the listing can be
+    /// older.
     pub(super) fn install(&mut self, pieces: Vec<Piece>) {
         let next = pieces.last().map_or(0, |last| last.end);
-        let known = std::mem::replace(&mut self.pieces, pieces);
-        let newer = known.into_iter().filter(|piece| piece.first >= next);
+        let mut newer = std::mem::replace(&mut self.pieces, pieces);
+        newer.retain(|piece| piece.end > next);
+        if let Some(first) = newer.first().map(|piece| piece.first) {
+            self.pieces.retain(|piece| piece.first < first);
+        }
         self.pieces.extend(newer);
         self.next = self.next.max(next);
     }
@@ -115,9 +119,15 @@ impl Layout {
 
     /// Puts a merged object in the place of those that it holds.
     pub(super) fn merge(&mut self, merged: Piece) {
-        self.pieces
-            .retain(|piece| piece.first < merged.first || piece.end > merged.end);
-        let at = self.position(merged.first);
-        self.pieces.insert(at.min(self.pieces.len()), merged);
+        let holds = |one: &Piece, other: &Piece| one.first <= other.first && one.end >= other.end;
+        self.pieces.retain(|piece| !holds(&merged, piece));
+        if self.pieces.iter().any(|piece| holds(piece, &merged)) {
+            return;
+        }
+        // Writers that merge differently leave objects that overlap.
+        let at = self
+            .pieces
+            .partition_point(|piece| piece.first < merged.first);
+        self.pieces.insert(at, merged);
     }
 }

@@ -28,14 +28,16 @@ struct Span {
 
 /// Reads a page.
 pub(super) async fn read(shared: &Shared, range: ReadRange) -> Result<Vec<Encoded>> {
+    let mut damaged = false;
     for _ in 0..TRIES {
         let spans = plan(&shared.layout(), range);
         match fill(shared, range, spans).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                shared.look().await?;
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // A listing that was taken while others merged can miss an object.
+            Err(error) if !damaged && Damage::of(&error).is_some() => damaged = true,
             result => return result,
         }
+        shared.look().await?;
     }
     let lost = EventId(range.from.0.min(shared.next()));
     Err(Error::new(ErrorKind::NotFound, OPERATION)

@@ -1,6 +1,6 @@
 //! Names and listings.
 
-use crate::store::object::layout::{Piece, arrange};
+use crate::store::object::layout::{Layout, Piece, arrange};
 use crate::store::object::names::{EventsName, Kind};
 
 fn turn(first: u64, turn: u64) -> (EventsName, u64) {
@@ -57,6 +57,44 @@ fn the_end_of_a_turn_is_no_append() {
     assert_eq!(ranges(&arranged.pieces), [(0, 2), (2, 4)]);
     assert_eq!(arranged.pieces[1].turn, Some(3));
     assert_eq!(arranged.open, Some((4, 3, 1)));
+}
+
+fn piece(first: u64, end: u64, turn: Option<u64>) -> Piece {
+    Piece {
+        first,
+        end,
+        bytes: 1,
+        turn,
+    }
+}
+
+fn layout(pieces: &[Piece]) -> Layout {
+    let mut layout = Layout::default();
+    layout.install(pieces.to_vec());
+    layout
+}
+
+#[test]
+fn a_listing_that_is_older_than_a_merge_hides_no_event() {
+    let appends: Vec<Piece> = (0..5).map(|id| piece(id, id + 1, Some(1))).collect();
+    let mut layout = layout(&appends);
+    layout.merge(piece(0, 4, None));
+    layout.install(appends[..2].to_vec());
+    assert_eq!(ranges(&layout.pieces), [(0, 4), (4, 5)]);
+    assert_eq!(layout.next, 5);
+}
+
+#[test]
+fn objects_that_two_writers_merged_differently_hide_no_event() {
+    // Another writer merged what this one had not chosen.
+    let mut overlapping = layout(&[piece(0, 5, None), piece(5, 6, Some(1))]);
+    overlapping.merge(piece(2, 6, None));
+    assert_eq!(ranges(&overlapping.pieces), [(0, 5), (2, 6)]);
+    assert_eq!(overlapping.position(0), 0);
+    // What it merged holds all of what this one merged.
+    let mut inside = layout(&[piece(0, 9, None), piece(9, 10, Some(1))]);
+    inside.merge(piece(2, 6, None));
+    assert_eq!(ranges(&inside.pieces), [(0, 9), (9, 10)]);
 }
 
 #[test]

@@ -120,3 +120,15 @@ async fn a_fork_in_the_middle_of_an_object_holds_what_came_before() {
     append(&*log, 3, "a").await;
     assert_eq!(all(&*log.reader()).await, texts(0..28, "a"));
 }
+
+#[tokio::test]
+async fn a_listing_that_missed_an_object_is_taken_again_before_damage_is_reported() {
+    let storage = Unreliable::new();
+    let log = open(&store(&storage)).await;
+    append(&*log, 5, "a").await;
+    // Listings have parts, and are not of one moment while others merge.
+    storage.hide(Some("00002.00000000000000000001.log"));
+    let viewer = store(&storage).view(&session()).await.unwrap();
+    storage.hide(None);
+    assert_eq!(all(&*viewer).await, texts(0..5, "a"));
+}
