@@ -11,7 +11,8 @@ const OPERATION: &str = "remove session";
 /// How often objects are looked for that someone still wrote.
 const LOOKS: usize = 4;
 
-/// Marks the session as one that is being removed, deletes its objects, then the mark.
+/// Marks the session as one that is being removed, deletes its objects, then the mark. Several can
+/// do this at a time, and one of them can be late: by then the session can have begun anew.
 pub(super) async fn remove(client: &Client, session: &SessionId, entry: &Entry) -> Result<()> {
     let marked = Entry {
         removing: true,
@@ -24,7 +25,12 @@ pub(super) async fn remove(client: &Client, session: &SessionId, entry: &Entry) 
     for _ in 0..LOOKS {
         let left = client.list(OPERATION, folder.all()).await?;
         if left.is_empty() {
-            return client.delete(OPERATION, vec![names::index(session)]).await;
+            return match Entry::load(client, OPERATION, session).await? {
+                Some(there) if there.incarnation == entry.incarnation => {
+                    client.delete(OPERATION, vec![names::index(session)]).await
+                }
+                _ => Ok(()),
+            };
         }
         let keys = left.into_iter().map(|object| object.key).collect();
         client.delete(OPERATION, keys).await?;

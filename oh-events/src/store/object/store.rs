@@ -201,8 +201,13 @@ impl ObjectEventStore {
         let shared = self.shared(session, &entry);
         let lease = Lease::take(&shared, session, &writer.name, lease, patience, manners).await?;
         let lease = Arc::new(lease);
-        let (next, shadowed) = match begin_turn(&lease, session, patience).await {
-            Ok(reserved) => reserved,
+        let begun = async {
+            let begun = begin_turn(&lease, session, patience).await?;
+            self.check_entry(session, &entry).await?;
+            Ok(begun)
+        };
+        let (next, shadowed) = match begun.await {
+            Ok(begun) => begun,
             Err(error) => {
                 // The lease would run out, but why wait.
                 if let Err(error) = lease.release().await {
@@ -222,6 +227,21 @@ impl ObjectEventStore {
         let renew_every = (self.options.lease / 3).max(Duration::from_millis(100));
         let log = ObjectLog::start(appender, blobs, merging, renew_every, shadowed);
         Ok(Box::new(log))
+    }
+
+    /// A session that was removed meanwhile must not be written: no one would find it.
+    async fn check_entry(&self, session: &SessionId, entry: &Entry) -> Result<()> {
+        const OPERATION: &str = "open event log";
+        if Entry::load(&self.client, OPERATION, session)
+            .await?
+            .as_ref()
+            == Some(entry)
+        {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, OPERATION)
+            .with_object(session.as_str())
+            .with_detail("the session was removed meanwhile; open it again to begin it anew"))
     }
 
     /// What this process knows of a session.

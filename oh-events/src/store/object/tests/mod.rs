@@ -9,6 +9,7 @@ mod faults;
 mod history;
 mod layout;
 mod merging;
+mod removing;
 mod unreliable;
 
 use std::sync::Arc;
