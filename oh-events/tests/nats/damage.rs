@@ -57,6 +57,74 @@ async fn a_message_that_was_deleted_is_named_and_the_rest_is_read() {
 }
 
 #[tokio::test]
+async fn a_log_whose_last_message_was_deleted_goes_on_before_it() {
+    let Some(server) = Server::new().await else {
+        return;
+    };
+    let id = session("shorter");
+    let store = server.store().await;
+    let log = store.open(&id, Writer::new("w")).await.unwrap();
+    for next in 0..3 {
+        let batch = [event(next, "old")];
+        log.append(EventId(next), log.epoch(), &batch)
+            .await
+            .unwrap();
+    }
+    log.close().await.unwrap();
+    let stream = server.events_stream(&id).await;
+    let stream = server.context().await.get_stream(stream).await.unwrap();
+    stream.delete_message(4).await.unwrap();
+
+    let log = store.open(&id, Writer::new("w")).await.unwrap();
+    assert_eq!(log.next(), EventId(2));
+    log.append(EventId(2), log.epoch(), &[event(2, "new")])
+        .await
+        .unwrap();
+    let wanted = [event(0, "old"), event(1, "old"), event(2, "new")];
+    assert_eq!(read_all(&*log.reader()).await, wanted);
+}
+
+#[tokio::test]
+async fn a_message_that_says_it_is_a_later_part_than_it_can_be_is_passed_over() {
+    let Some(server) = Server::new().await else {
+        return;
+    };
+    let id = session("forged");
+    let store = server.store().await;
+    let log = store.open(&id, Writer::new("w")).await.unwrap();
+    log.close().await.unwrap();
+    let context = server.context().await;
+    let stream = context.get_stream(server.events_stream(&id).await).await;
+    let subject = stream.unwrap().cached_info().config.subjects[0].clone();
+    let mut headers = async_nats::HeaderMap::new();
+    for (name, value) in [
+        ("Oh-First", "0"),
+        ("Oh-Count", "3"),
+        ("Oh-Epoch", "1"),
+        ("Oh-Part", "900/900"),
+        ("Nats-Msg-Id", "forged"),
+    ] {
+        headers.insert(name, value);
+    }
+    let sent = context.publish_with_headers(subject, headers, "x".into());
+    sent.await.unwrap().await.unwrap();
+    let log = store.open(&id, Writer::new("w")).await.unwrap();
+    for next in 3..7 {
+        let batch = [event(next, "a")];
+        log.append(EventId(next), log.epoch(), &batch)
+            .await
+            .unwrap();
+    }
+    let reader = server.store().await.view(&id).await.unwrap();
+    let back = ReadRange::default().direction(Direction::Reverse);
+    let page = reader.read(back).await.unwrap();
+    let ids: Vec<_> = page.iter().map(|event| event.id().0).collect();
+    assert_eq!(ids, [6, 5, 4, 3]);
+    let error = reader.read(ReadRange::default()).await.unwrap_err();
+    assert!(Damage::of(&error).is_some());
+}
+
+#[tokio::test]
 async fn messages_of_others_are_passed_over() {
     let Some(server) = Server::new().await else {
         return;

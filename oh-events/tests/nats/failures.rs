@@ -159,6 +159,37 @@ async fn a_server_that_does_not_come_back_leaves_the_outcome_unknown() {
     assert_eq!(error, ErrorKind::Unavailable);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_append_that_may_be_there_has_no_clear_failure_while_streams_are_away() {
+    let Some(mut server) = Server::new().await else {
+        return;
+    };
+    let proxy = Proxy::to(server.port()).await;
+    let id = session("perhaps");
+    let store = NatsStore::new(jetstream::new(connect(proxy.port()).await))
+        .request_timeout(Duration::from_secs(1))
+        .patience(Duration::from_secs(3));
+    let log = store.open(&id, Writer::new("w")).await.unwrap();
+    proxy.lose_next_answer();
+    let append = tokio::spawn(async move {
+        let batch = [event(0, "there")];
+        log.append(EventId(0), log.epoch(), &batch).await
+    });
+    while !proxy.has_lost_it() {
+        tokio::task::yield_now().await;
+    }
+    // It is stored; but the server comes back without answering for its streams.
+    server.kill();
+    server.start_without_streams().await;
+    let error = append.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error:?}");
+    assert!(!error.is_retryable());
+    server.kill();
+    server.start().await;
+    let reader = server.store().await.view(&id).await.unwrap();
+    assert_eq!(read_all(&*reader).await, [event(0, "there")]);
+}
+
 async fn server_error(store: &NatsStore) -> ErrorKind {
     store.view(&session("gone")).await.unwrap_err().kind()
 }

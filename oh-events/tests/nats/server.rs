@@ -54,11 +54,20 @@ impl Server {
 
     /// Starts the process on the storage that is there, and waits until it answers.
     pub(crate) async fn start(&mut self) {
+        self.run(&["-js", "-sd", "jetstream"]).await;
+    }
+
+    /// Starts the process without its streams, as it is while it reads them.
+    pub(crate) async fn start_without_streams(&mut self) {
+        self.run(&[]).await;
+    }
+
+    async fn run(&mut self, options: &[&str]) {
         let process = Command::new("nats-server")
+            .current_dir(self.folder.path())
             .args(["-a", "127.0.0.1", "-p"])
             .arg(self.port.to_string())
-            .args(["-js", "-sd"])
-            .arg(self.folder.path().join("jetstream"))
+            .args(options)
             .arg("-c")
             .arg(&self.config)
             .stdout(Stdio::null())

@@ -89,20 +89,20 @@ impl NatsBlobs {
 
     /// The last piece that begins at or before an offset. Pieces are mostly of one length.
     async fn holding(&self, blob: &str, offset: u64) -> Result<u64> {
-        let (mut low, mut high) = (0, None);
+        let (mut low, mut high) = (0_u64, None);
         let Some((_, first)) = self.piece(blob, 1).await? else {
             return Ok(0);
         };
-        let mut step = (offset / (first.len() as u64).max(1) + 1).max(1);
+        let mut step = (offset / (first.len() as u64).max(1)).saturating_add(1);
         loop {
             let probe = match high {
-                None => low + step,
+                None => low.saturating_add(step),
                 Some(high) if high - low > 1 => low + (high - low) / 2,
                 Some(_) => return Ok(low),
             };
             match self.piece(blob, probe).await? {
                 Some((begin, _)) if begin <= offset => {
-                    step = if low == 0 { 1 } else { step * 2 };
+                    step = if low == 0 { 1 } else { step.saturating_mul(2) };
                     low = probe;
                 }
                 _ => high = Some(probe),

@@ -11,6 +11,9 @@ use oh_core::{Error, ErrorKind, Result};
 /// Storing failed on the server: limits of the stream, or its disk.
 const STREAM_STORE_FAILED: ErrorCode = ErrorCode(10077);
 
+const NOT_ACKNOWLEDGED: &str =
+    "the server did not acknowledge it; open the log again to see what it holds";
+
 /// The error of a server that does not answer, or not now.
 pub(super) fn unavailable(
     object: &str,
@@ -61,13 +64,17 @@ pub(super) fn kind_of(error: &PublishError) -> ErrorKind {
         .map_or(ErrorKind::Unavailable, kind)
 }
 
+/// The error of a message of which another request should have told what became.
+pub(super) fn unclear(error: Error) -> Error {
+    Error::new(ErrorKind::OutcomeUnknown, "write to NATS")
+        .with_detail(NOT_ACKNOWLEDGED)
+        .with_source(error)
+}
+
 /// The error of a message that was not stored, as far as is known.
 pub(super) fn publish(kind: ErrorKind, unclear: bool, object: &str, error: PublishError) -> Error {
     let (kind, detail) = match kind {
-        _ if unclear => (
-            ErrorKind::OutcomeUnknown,
-            "the server did not acknowledge it; open the log again to see what it holds",
-        ),
+        _ if unclear => (ErrorKind::OutcomeUnknown, NOT_ACKNOWLEDGED),
         ErrorKind::NoSpace => (
             kind,
             "the server has no room; raise the limits of JetStream or free its disk",

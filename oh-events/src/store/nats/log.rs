@@ -12,6 +12,7 @@ use crate::store::blob::BlobStore;
 use crate::store::{Encoded, EventLog, EventReader, OpenReport, Snapshot};
 
 use super::blobs::NatsBlobs;
+use super::failure;
 use super::follow::Follower;
 use super::pages::Pages;
 use super::piece::{self, Heading, Piece};
@@ -101,13 +102,13 @@ impl NatsLog {
     async fn take_over(&self) -> Result<u64> {
         let mut writing = self.writing.lock().await;
         loop {
-            (writing.next, writing.sequence) = match self.pages.last().await? {
-                Some((heading, sequence)) => (heading.next(), sequence),
-                None => {
-                    let info = self.pages.server.info(&self.pages.stream).await?;
-                    (0, info.map_or(0, |info| info.state.last_sequence))
-                }
-            };
+            // Asked for first: a message that comes after it must not be passed over.
+            let info = self.pages.server.info(&self.pages.stream).await?;
+            let end = info.map_or(0, |info| info.state.last_sequence);
+            let last = self.pages.last().await?;
+            writing.next = last.as_ref().map_or(0, |(heading, _)| heading.next());
+            // The messages at the end can have been deleted; their numbers are used up.
+            writing.sequence = last.map_or(end, |(_, sequence)| sequence.max(end));
             match self.mark(&mut writing).await? {
                 Published::Stored(_) => break,
                 Published::NoStream => return Err(self.gone()),
@@ -174,7 +175,8 @@ impl NatsLog {
         let found = pages
             .server
             .at_or_after(&pages.stream, &pages.subject, after + 1)
-            .await?;
+            .await
+            .map_err(failure::unclear)?;
         let own = found
             .and_then(Piece::read)
             .filter(|piece| piece.heading.id == heading.id);
@@ -275,10 +277,9 @@ impl Drop for NatsLog {
     fn drop(&mut self) {
         self.pages.place.release();
         if let Some(release) = self.tenure.get_mut().release_later() {
-            self.releases
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(self.session.clone(), release);
+            let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
+            releases.retain(|_, release| !release.is_finished());
+            releases.insert(self.session.clone(), release);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_nats::jetstream::message::StreamMessage;
 use futures_util::future::join_all;
 use oh_core::{EventId, Result};
 
@@ -114,30 +115,36 @@ impl Pages {
 
     /// The last message that a writer of events wrote, and the number of the last of all.
     pub(super) async fn last(&self) -> Result<Option<(Heading, u64)>> {
-        let Some(mut message) = self.server.last(&self.stream, &self.subject).await? else {
-            return Ok(None);
-        };
-        let end = message.sequence;
-        loop {
+        let mut found = self.server.last(&self.stream, &self.subject).await?;
+        if found.is_none() {
+            // A server that had its last message deleted says that there is none.
+            let info = self.server.info(&self.stream).await?;
+            if let Some(state) = info.map(|info| info.state).filter(|at| at.messages > 0) {
+                found = self.last_before(state.last_sequence + 1).await?;
+            }
+        }
+        let end = found.as_ref().map_or(0, |message| message.sequence);
+        while let Some(message) = found {
             if let Some(heading) = Heading::read(&message.headers) {
                 return Ok(Some((heading, end)));
             }
-            let before = (1..message.sequence).rev();
-            let mut earlier = None;
-            for sequence in before {
-                let found = self
-                    .server
-                    .at_or_after(&self.stream, &self.subject, sequence);
-                earlier = found.await?.filter(|found| found.sequence == sequence);
-                if earlier.is_some() {
-                    break;
-                }
-            }
-            match earlier {
-                Some(earlier) => message = earlier,
-                None => return Ok(None),
+            found = self.last_before(message.sequence).await?;
+        }
+        Ok(None)
+    }
+
+    /// The last message before a number.
+    async fn last_before(&self, end: u64) -> Result<Option<StreamMessage>> {
+        for sequence in (1..end).rev() {
+            let found = self
+                .server
+                .at_or_after(&self.stream, &self.subject, sequence);
+            let found = found.await?.filter(|found| found.sequence == sequence);
+            if found.is_some() {
+                return Ok(found);
             }
         }
+        Ok(None)
     }
 
     /// The batch that holds an event, or what is in its place.

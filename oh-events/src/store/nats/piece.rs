@@ -99,9 +99,9 @@ impl Piece {
         })
     }
 
-    /// Where the first part of this batch lies.
+    /// Where the first part of this batch lies, as far as the message can be believed.
     pub(super) fn begin(&self) -> u64 {
-        self.sequence.saturating_sub(self.heading.part - 1)
+        self.sequence.saturating_sub(self.heading.part - 1).max(1)
     }
 }
 

@@ -80,7 +80,13 @@ impl Server {
                 PublishErrorKind::WrongLastSequence => return Ok(Published::OutOfSequence),
                 PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => unclear = true,
                 PublishErrorKind::StreamNotFound => {
-                    if self.info(stream).await?.is_none() {
+                    // An earlier attempt can have been stored all the same.
+                    let info = self.info(stream).await;
+                    let info = info.map_err(|error| match unclear {
+                        true => failure::unclear(error).with_object(object),
+                        false => error,
+                    })?;
+                    if info.is_none() {
                         return Ok(Published::NoStream);
                     }
                 }
