@@ -28,10 +28,13 @@ pub(super) struct Layout {
 }
 
 impl Files {
-    pub(super) fn new(directory: PathBuf, layout: Layout) -> Result<Self> {
+    pub(super) fn new(directory: PathBuf, layout: Layout) -> oh_core::Result<Self> {
+        let opened = File::open(&directory).map_err(|error| {
+            Error::io("open event log", error).with_object(directory.display().to_string())
+        })?;
         Ok(Self {
-            opened: File::open(&directory)?,
             directory,
+            opened,
             layout: Mutex::new(layout),
         })
     }

@@ -60,10 +60,7 @@ impl SegmentLog {
         let epoch = held.epoch;
         let (report, layout) = (opened.report.clone(), opened.layout.clone());
         let tail = Arc::new(Tail::new(opened, held));
-        let files = Files::new(directory.clone(), layout).map_err(|error| {
-            Error::io("open event log", error).with_object(directory.display().to_string())
-        })?;
-        let files = Arc::new(files);
+        let files = Arc::new(Files::new(directory, layout)?);
         let upkeep = Upkeep::new(
             session,
             &files,

@@ -58,9 +58,7 @@ impl SegmentReader {
 
     /// Looks at the files that any writer writes.
     pub(super) fn follow(directory: PathBuf) -> Result<Self> {
-        let files = Files::new(directory.clone(), Layout::default()).map_err(|error| {
-            Error::io("read event log", error).with_object(directory.display().to_string())
-        })?;
+        let files = Files::new(directory, Layout::default())?;
         let mut seen = None;
         look(&files, &mut seen)?;
         Ok(Self {
