@@ -1,9 +1,10 @@
 //! A session as a timeline: what happened, when, what it answers and how long that took.
 //!
 //! `cargo run --example event_viewer -- DIR` shows the log that lies in `DIR`: the directory of a
-//! store, or of one session; `DIR SESSION` chooses one of several. `--follow` goes on with what a
-//! live session writes, `--hidden` shows hidden events too. Without arguments it writes a log, and
-//! follows it meanwhile. Colours are left out where `NO_COLOR` is set or no terminal is there.
+//! `SegmentStore`, or of one session in it; `DIR SESSION` chooses one of several. `--follow` goes on
+//! with what a live session writes, `--hidden` shows hidden events too. Without arguments it writes
+//! a log, and follows it meanwhile. Colours are left out where `NO_COLOR` is set or no terminal is
+//! there.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -23,6 +24,10 @@ async fn main() -> ExitCode {
         .skip(1)
         .partition(|argument| argument.starts_with('-'));
     let has = |name: &str| flags.iter().any(|flag| flag == name);
+    if has("--help") {
+        write("0", USAGE);
+        return ExitCode::SUCCESS;
+    }
     let is_known = |flag: &String| ["--follow", "--hidden"].contains(&flag.as_str());
     let shown = match places.as_slice() {
         _ if !flags.iter().all(is_known) => Err(wrong("there is no such option")),
@@ -46,7 +51,13 @@ fn wrong(detail: impl Into<String>) -> Error {
 /// Opens a log for reading; its writer may be at work in another process.
 async fn show(dir: &Path, session: Option<&String>, has: &dyn Fn(&str) -> bool) -> Result<()> {
     let (store, session) = find(dir, session).await?;
-    let viewer = EventViewer::open(&store, &session).await?;
+    let viewer = match EventViewer::open(&store, &session).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let place = dir.display();
+            return Err(wrong(format!("there is no session {session} in {place}")));
+        }
+        opened => opened?,
+    };
     let events = viewer.subscribe(Cursor::Start);
     match has("--follow") {
         true => print(events, has("--hidden")).await,

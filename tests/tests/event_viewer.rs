@@ -100,6 +100,12 @@ async fn who_asks_for_what_is_not_there_is_told_what_to_do() {
     let several = run(&[store]);
     assert!(several.1.contains("name one of a, b"), "{several:?}");
     let missing = run(&[store, "c"]);
+    assert!(missing.1.contains("no session c in"), "{missing:?}");
+    let help = run(&["--help"]);
+    assert!(
+        help.0.starts_with("usage: event_viewer") && help.2 == Some(0),
+        "{help:?}"
+    );
     let option = run(&["--folow", store]);
     assert!(option.1.contains("no such option"), "{option:?}");
     for answer in [

@@ -19,7 +19,9 @@ pub(super) const START: [u8; 32] = [0; 32];
 ///
 /// Without a key, whoever can write the log can also make a new chain; what tells then is an
 /// [`AuditHead`](crate::AuditHead) that is kept elsewhere. With a key, only its holders can.
-/// Events that were cut off at the end are seen with such a head alone, in both cases.
+/// In both cases such a head alone shows that events were cut off at the end, or that the values
+/// of all events were taken out. Events that were taken away at the beginning look like those that
+/// retention dropped: [`AuditReport::from`](crate::AuditReport::from) says where the chain begins.
 #[derive(Clone, Default)]
 pub struct Audit {
     key: Option<Secret>,

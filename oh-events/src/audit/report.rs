@@ -10,11 +10,14 @@ use super::head::AuditHead;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditReport {
-    /// The first chained event; `None` if there is none. Nothing vouches for events before it.
+    /// The first chained event; `None` if there is none, as in a log whose values were all taken
+    /// out. Nothing vouches for events before it: the first event (0 unless a part of the log was
+    /// [`Dropped`](crate::Dropped)) is what to expect of a log that was chained from its start.
     pub from: Option<EventId>,
     /// The last event up to which the chain holds, and its value.
     pub head: Option<AuditHead>,
-    /// Where the chain breaks first; `None` if it holds to the end of the log.
+    /// Where the chain breaks first; `None` if it holds to the end of the log, and where there is
+    /// no chain.
     pub broken: Option<AuditBreak>,
 }
 

@@ -29,7 +29,7 @@ pub trait EventStore: fmt::Debug + Send + Sync {
     /// Opens the log of a session for reading, whether or not a writer holds it.
     ///
     /// # Errors
-    /// [`NotFound`](oh_core::ErrorKind::NotFound) if there is none.
+    /// [`NotFound`](oh_core::ErrorKind::NotFound) that names the session if there is none.
     ///
     /// # Cancel safety
     /// Nothing is changed.
@@ -109,7 +109,8 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Conflict`](oh_core::ErrorKind::Conflict) if `expected` is not the next id or `epoch` is
-    /// not that of the holder, [`NoSpace`](oh_core::ErrorKind::NoSpace),
+    /// not that of the holder, [`InvalidInput`](oh_core::ErrorKind::InvalidInput) if the ids of the
+    /// batch are others, [`NoSpace`](oh_core::ErrorKind::NoSpace),
     /// [`Gone`](oh_core::ErrorKind::Gone) after `close`. After an error nothing was appended and
     /// no id is used up, with one exception: after
     /// [`OutcomeUnknown`](oh_core::ErrorKind::OutcomeUnknown) only opening again tells.
@@ -164,7 +165,8 @@ pub trait EventReader: fmt::Debug + Send + Sync {
     /// Id after the newest event that this reader knows of.
     fn next(&self) -> EventId;
 
-    /// Reads a page. It is empty only if the log holds nothing in the range.
+    /// Reads a page, within the [limits](ReadRange) of the range. It is empty only if the log holds
+    /// nothing in the range.
     ///
     /// # Errors
     /// [`Corrupt`](oh_core::ErrorKind::Corrupt) with a [`Damage`](super::Damage) as source if

@@ -2,6 +2,22 @@
 //!
 //! A store knows nothing of the meaning of events; [`EventStream`](crate::EventStream) encodes,
 //! masks and publishes them.
+//!
+//! # A store of your own
+//!
+//! It implements [`EventStore`], [`EventLog`] and [`EventReader`], whose async methods are those of
+//! the crate `async-trait`. The methods that have a body here are parts that a store may leave out:
+//!
+//! | Left out | Then |
+//! |---|---|
+//! | [`EventStore::fork`] | a fork reads and appends the past |
+//! | [`EventStore::remove`] | sessions stay |
+//! | [`EventLog::blobs`], [`EventReader::blobs`] | of large output head and tail alone are kept |
+//! | [`EventLog::save_snapshot`], [`EventReader::snapshot`] | opening reads the whole log |
+//! | [`EventReader::first`] | the log begins with the event 0 |
+//! | [`EventReader::wait_past`] | an [`EventViewer`](crate::EventViewer) reads and cannot follow; subscriptions of the [`EventStream`](crate::EventStream) do not need it |
+//!
+//! The checks of the feature `conformance` show whether it does what the others do.
 
 pub mod blob;
 

@@ -73,6 +73,9 @@ impl EventStreamBuilder {
     }
 
     /// Sets the secrets that are masked from the start; none by default.
+    ///
+    /// Events are masked before anyone sees them, actions too: a command that spells a secret out
+    /// is carried out with the mask in its place. Commands get secrets by their environment.
     pub fn masker(mut self, masker: Masker) -> Self {
         self.masker = masker;
         self

@@ -228,7 +228,8 @@ impl EventStream {
         Export::new(self.events(query), move || secrets.masker(), options)
     }
 
-    /// Waits for the observation whose cause is this action; it may be there already.
+    /// Waits for the observation whose cause is this action; it may be there already. For what
+    /// gets none, a message for example, it waits until the stream ends.
     ///
     /// # Errors
     /// [`Gone`](ErrorKind::Gone) if the stream ends without one; those of a [`Subscription`].

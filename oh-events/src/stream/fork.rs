@@ -219,6 +219,26 @@ impl fmt::Debug for ForkBuilder {
 impl EventStream {
     /// Starts to describe a session that begins with what this one published before an id, with
     /// the same secrets, durability, chain and store unless told otherwise.
+    ///
+    /// ```
+    /// # use oh_core::action::MessageAction;
+    /// # use oh_core::{EventId, SessionId, Source};
+    /// # use oh_events::{EventStream, Lineage, MemoryStore, Query};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> oh_core::Result<()> {
+    /// # let store = MemoryStore::new();
+    /// # let stream = EventStream::builder(store, SessionId::new("demo")?).open().await?;
+    /// for text in ["one", "two", "three"] {
+    ///     stream.append(Source::User, MessageAction::new(text)).await?;
+    /// }
+    /// // Events 0 and 1, and then a way of its own. Event 2 says where the past comes from.
+    /// let fork = stream.fork(EventId(2), SessionId::new("another-way")?).open().await?;
+    /// let events = fork.read(Query::default()).await?;
+    /// assert_eq!(events.len(), 3);
+    /// assert!(Lineage::of(&events[2]).is_some_and(|parent| parent.at == EventId(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fork(&self, at: EventId, session: SessionId) -> ForkBuilder {
         let origin = self.origin();
         let mut fork = ForkBuilder::of(

@@ -40,6 +40,45 @@ impl Recovery {
 }
 
 /// Knows what became of actions, as a runtime does that outlives the host.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use async_trait::async_trait;
+/// use oh_core::action::RunAction;
+/// use oh_core::observation::RunObservation;
+/// use oh_core::{Event, Exit, IdempotencyKey, Result, SessionId, Source};
+/// use oh_events::{ActionLookup, EventStream, MemoryStore, Outcome, Recovery};
+///
+/// /// How jobs ended, by the keys under which they were sent.
+/// #[derive(Debug)]
+/// struct Jobs(HashMap<IdempotencyKey, i32>);
+///
+/// #[async_trait]
+/// impl ActionLookup for Jobs {
+///     async fn look_up(&self, _: &Event, key: Option<&IdempotencyKey>) -> Result<Outcome> {
+///         Ok(match key.and_then(|key| self.0.get(key)) {
+///             Some(code) => Outcome::ended(RunObservation::ended("", "make", Exit::Code(*code))),
+///             None => Outcome::Unknown,
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let (store, session) = (MemoryStore::new(), SessionId::new("demo")?);
+/// let stream = EventStream::builder(store.clone(), session.clone()).open().await?;
+/// let mut make = RunAction::new("make");
+/// make.options.key = Some(IdempotencyKey::new("job-1"));
+/// let action = stream.append(Source::Agent, make).await?;
+/// drop(stream); // the host ends before the command does
+///
+/// let jobs = Jobs(HashMap::from([(IdempotencyKey::new("job-1"), 0)]));
+/// let stream = EventStream::builder(store, session).recovery(Recovery::ask(jobs)).open().await?;
+/// assert_eq!(stream.recovered().answered, [action]);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait ActionLookup: fmt::Debug + Send + Sync {
     /// Says what became of an action of an earlier run. A command that was sent under a key can be

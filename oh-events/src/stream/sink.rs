@@ -20,6 +20,36 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// What comes out of the masker goes three ways: to live followers, to a blob that holds all of
 /// it, and to a head and a tail for the observation. Output that fits into head and tail needs no
 /// blob.
+///
+/// ```
+/// use bytes::Bytes;
+/// use oh_core::action::RunAction;
+/// use oh_core::observation::RunObservation;
+/// use oh_core::secret::{Edge, Masker, Secret};
+/// use oh_core::{CaptureLimit, Exit, OutputStream, SessionId, Source};
+/// use oh_events::{EventStream, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> oh_core::Result<()> {
+/// let stream = EventStream::builder(MemoryStore::new(), SessionId::new("demo")?)
+///     .masker(Masker::new([("token", Secret::new("hunter22"))])?)
+///     .open()
+///     .await?;
+/// let action = stream.append(Source::Agent, RunAction::new("env")).await?;
+///
+/// let mut sink = stream.output_sink(action, CaptureLimit::default());
+/// sink.push(OutputStream::Stdout, Bytes::from_static(b"TOKEN=hunt")).await;
+/// sink.push(OutputStream::Stdout, Bytes::from_static(b"er22\n")).await;
+/// let stdout = sink.finish(Edge::Whole).await.stdout;
+///
+/// let text = stdout.captured.to_text();
+/// assert_eq!(text, "TOKEN=<secret_hidden>\n");
+/// let mut observation = RunObservation::ended(text, "env", Exit::Code(0));
+/// observation.details.stdout_blob = stdout.blob; // where head and tail do not hold it all
+/// stream.reply(action, observation).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the output is lost without `finish`"]
 pub struct OutputSink {
     cause: EventId,

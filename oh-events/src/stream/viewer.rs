@@ -60,7 +60,12 @@ impl EventViewer {
         Ok(loaded.state)
     }
 
-    /// Follows the log from a place. The subscription never ends, as another writer can come.
+    /// Follows the log from a place. The subscription never ends, as another writer can come;
+    /// [`to`](Subscription::to) with [`next`](Self::next) ends it where the log ends now.
+    ///
+    /// Where the store cannot follow ([`EventReader::wait_past`]), it yields an error of kind
+    /// [`Unsupported`](oh_core::ErrorKind::Unsupported) each time, whatever the log holds:
+    /// [`events`](Self::events) reads what is there.
     pub fn subscribe(&self, from: Cursor) -> Subscription {
         Subscription::view(Arc::clone(&self.reader), from)
     }
@@ -86,7 +91,30 @@ impl EventViewer {
     /// chained with, and a head that was kept elsewhere to see also whether the end was cut off
     /// or the whole chain made anew.
     ///
-    /// A chain that breaks is no error: the report says where.
+    /// A chain that breaks is no error: the report says where. A log without any chain breaks
+    /// none, so look at [`AuditReport::from`] too.
+    ///
+    /// ```
+    /// # use oh_core::action::MessageAction;
+    /// # use oh_core::{EventId, SessionId, Source};
+    /// # use oh_events::{Audit, EventStream, EventViewer, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> oh_core::Result<()> {
+    /// # let (store, session) = (MemoryStore::new(), SessionId::new("demo")?);
+    /// let stream = EventStream::builder(store.clone(), session.clone())
+    ///     .audit(Audit::new())
+    ///     .open()
+    ///     .await?;
+    /// stream.append(Source::User, MessageAction::new("hello")).await?;
+    /// let kept = stream.audit_head(); // where the log's writers cannot reach it
+    /// stream.close().await?;
+    ///
+    /// let viewer = EventViewer::open(&store, &session).await?;
+    /// let report = viewer.verify(&Audit::new(), kept.as_ref()).await?;
+    /// assert!(report.broken.is_none() && report.from == Some(EventId(0)), "{report:?}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The kinds of the store.

@@ -12,6 +12,10 @@ use super::limits::{ActionLimits, Permissions};
 /// Executes the actions of one event stream on one runtime.
 ///
 /// A stream has at most one executor; it is free again when the executor is dropped.
+///
+/// It carries out what the log holds, in which secrets are masked: a command that spells one out
+/// would run with the mask in its place. Give secrets to commands by
+/// [`set_env`](crate::Runtime::set_env) and let the command name the variable.
 #[derive(Debug)]
 pub struct Executor {
     pub(super) stream: EventStream,

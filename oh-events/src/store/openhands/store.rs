@@ -44,6 +44,8 @@ use super::reader::OpenHandsReader;
 ///
 /// Files have mode 0600, folders 0700: Python has to run as the same user.
 ///
+/// Needs a tokio runtime.
+///
 /// [`SegmentStore`]: crate::SegmentStore
 #[derive(Clone, Debug)]
 #[non_exhaustive]

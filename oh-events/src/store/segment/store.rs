@@ -33,6 +33,8 @@ use super::{fork, holder_file, remove};
 /// ([`Durability::is_synced`](crate::Durability::is_synced)), else when the system likes.
 ///
 /// On a network file system the lock holds as far as that system honours `flock`.
+///
+/// Needs a tokio runtime.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SegmentStore {
