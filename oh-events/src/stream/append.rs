@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use oh_core::{Draft, Error, ErrorKind, EventId, Result, SessionId};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 
 use crate::audit::{self, Chain};
 use crate::store::{Durability, Encoded, EventLog};
@@ -38,7 +38,7 @@ pub(super) struct Core {
     pub(super) log: Box<dyn EventLog>,
     pub(super) secrets: Arc<Secrets>,
     /// Held while a change of a state is checked and appended.
-    pub(super) state_gate: tokio::sync::Mutex<()>,
+    pub(super) state_gate: Arc<tokio::sync::Mutex<()>>,
     pub(super) roles: Roles,
     pub(super) snapshots: Snapshots,
     pub(super) chain: Option<Chain>,
@@ -83,7 +83,7 @@ impl Core {
             hub: Arc::new(parts.hub),
             log: parts.log,
             secrets: Arc::new(parts.secrets),
-            state_gate: tokio::sync::Mutex::new(()),
+            state_gate: Arc::default(),
             roles: Roles::default(),
             snapshots: parts.snapshots,
             chain: parts.chain,
@@ -96,11 +96,21 @@ impl Core {
     }
 
     pub(super) async fn append(self: &Arc<Self>, draft: Draft) -> Result<EventId> {
+        self.append_holding(draft, None).await
+    }
+
+    /// Appends, and holds a gate until the event is published, also if the caller gives up.
+    pub(super) async fn append_holding(
+        self: &Arc<Self>,
+        draft: Draft,
+        gate: Option<OwnedMutexGuard<()>>,
+    ) -> Result<EventId> {
         // A task that only appends lets those run who follow it on the same thread.
         tokio::task::coop::consume_budget().await;
         let answers = self.admit(&draft).await?;
         let mut pending = self.prepare(draft)?;
         pending.answers = answers;
+        pending.gate = gate;
         let appended = match self.enter(pending)? {
             Turn::Write(pending) => self.write_own(pending).await,
             Turn::Wait(done) => done.await.unwrap_or_else(|_| Err(self.interrupted())),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oh_core::{Error, ErrorKind, Event, EventId, Result, codec};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::audit;
 use crate::store::Encoded;
@@ -25,6 +25,8 @@ pub(super) struct Pending {
     pub(super) json: Vec<u8>,
     /// The action that it closes.
     pub(super) answers: Option<EventId>,
+    /// What no one else may do before it is published.
+    pub(super) gate: Option<OwnedMutexGuard<()>>,
     /// Absent for the event of the one that writes.
     pub(super) done: Option<oneshot::Sender<Result<EventId>>>,
 }
@@ -49,6 +51,7 @@ impl Pending {
             event: Arc::new(event),
             json,
             answers: None,
+            gate: None,
             done: None,
         })
     }

@@ -1,5 +1,7 @@
 //! The runtime's status: looking at it, changing it, waiting for it.
 
+use std::sync::Arc;
+
 use oh_core::event::StatusChange;
 use oh_core::{Draft, Error, ErrorKind, Result, RuntimeStatus, RuntimeTrigger, Source};
 
@@ -62,14 +64,13 @@ impl EventStream {
         change: impl Into<RuntimeChange> + Send,
     ) -> Result<RuntimeStatus> {
         let change = change.into();
-        let _gate = self.core().state_gate.lock().await;
+        let gate = Arc::clone(&self.core().state_gate).lock_owned().await;
         let present = self.runtime_status();
         let next = present.next(change.trigger)?;
         if next != present {
             let body = StatusChange::new(next, change.detail);
-            self.core()
-                .append(Draft::new(Source::Environment, body))
-                .await?;
+            let draft = Draft::new(Source::Environment, body);
+            self.core().append_holding(draft, Some(gate)).await?;
         }
         Ok(next)
     }

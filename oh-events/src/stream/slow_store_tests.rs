@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use oh_core::action::{MessageAction, RunAction};
 use oh_core::observation::RunObservation;
-use oh_core::{Error, ErrorKind, EventId, Result, SessionId, Source};
+use oh_core::{AgentTrigger, Error, ErrorKind, EventId, Result, SessionId, Source};
 use tokio::sync::Semaphore;
 
 use super::{Cursor, EventStream, Query};
@@ -226,4 +226,26 @@ async fn an_answer_that_could_not_be_written_leaves_the_action_open_for_another(
     let refused = third.await.unwrap().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(!stream.is_open(action));
+}
+
+#[tokio::test]
+async fn a_change_of_state_whose_caller_gave_up_counts_for_the_next_change() {
+    let (stream, gate) = gated().await;
+    gate.permits.add_permits(1);
+    stream.set_state(AgentTrigger::UserMessage).await.unwrap();
+    assert!(
+        stream
+            .set_state(AgentTrigger::Stop)
+            .now_or_never()
+            .is_none()
+    );
+    let second = tokio::spawn({
+        let stream = stream.clone();
+        async move { stream.set_state(AgentTrigger::Pause).await }
+    });
+    tokio::task::yield_now().await;
+    gate.permits.add_permits(2);
+    let refused = second.await.unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert_eq!(stream.session_state().agent().irregular, 0);
 }

@@ -1,5 +1,7 @@
 //! The agent's state: looking at it, changing it, waiting for it.
 
+use std::sync::Arc;
+
 use oh_core::observation::AgentStateChangedObservation;
 use oh_core::{
     AgentState, AgentTrigger, Draft, Error, ErrorKind, EventBody, EventId, Observation, Result,
@@ -69,14 +71,14 @@ impl EventStream {
     /// A dropped call may have changed the state.
     pub async fn set_state(&self, change: impl Into<StateChange> + Send) -> Result<AgentState> {
         let change = change.into();
-        let _gate = self.core().state_gate.lock().await;
+        let gate = Arc::clone(&self.core().state_gate).lock_owned().await;
         let present = self.state();
         let next = present.next(change.trigger)?;
         if next != present {
             let body = AgentStateChangedObservation::new("", next.as_str()).reason(change.reason);
             let mut draft = Draft::new(Source::Environment, body);
             draft.cause = change.cause;
-            self.core().append(draft).await?;
+            self.core().append_holding(draft, Some(gate)).await?;
         }
         Ok(next)
     }
@@ -110,7 +112,7 @@ impl EventStream {
 
     /// Appends a state that the caller made itself, if the present state can lead there.
     pub(super) async fn append_state(&self, draft: Draft) -> Result<EventId> {
-        let _gate = self.core().state_gate.lock().await;
+        let gate = Arc::clone(&self.core().state_gate).lock_owned().await;
         let present = self.state();
         if let Some(next) = recorded_state(&draft.body)
             && !present.leads_to(next)
@@ -120,7 +122,7 @@ impl EventStream {
                 .error(ErrorKind::Conflict)
                 .with_detail(format!("no step leads from {present} to {next}")));
         }
-        self.core().append(draft).await
+        self.core().append_holding(draft, Some(gate)).await
     }
 }
 
