@@ -103,7 +103,7 @@ struct Import {
 impl Import {
     async fn run(self, json: Bytes, options: ImportOptions) -> Result<Imported> {
         let masker = options.masker;
-        let plan = compute(move || Plan::new(&json, masker)).await?;
+        let plan = compute(move || Plan::new(&json, &masker)).await?;
         match self.store.view(&self.session).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Ok(_) => return Err(self.taken()),

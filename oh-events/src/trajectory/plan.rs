@@ -6,9 +6,10 @@ use bytes::Bytes;
 use oh_core::event::BlobRef;
 use oh_core::secret::Masker;
 use oh_core::{
-    Draft, EventBody, EventId, Observation, RawJson, RawObject, Result, Timestamp, codec,
+    Draft, Error, EventBody, EventId, Observation, RawJson, RawObject, Result, Timestamp, codec,
 };
 
+use crate::audit;
 use crate::store::Encoded;
 
 use super::elements::{element_error, split};
@@ -36,8 +37,12 @@ pub(super) struct Prepared {
 }
 
 impl Plan {
-    /// Checks every element.
-    pub(super) fn new(json: &Bytes, masker: Masker) -> Result<Self> {
+    /// Checks every element. What is wrong is said without the secrets that it may quote.
+    pub(super) fn new(json: &Bytes, masker: &Masker) -> Result<Self> {
+        Self::check(json, masker.clone()).map_err(|error| without_secrets(error, masker))
+    }
+
+    fn check(json: &Bytes, masker: Masker) -> Result<Self> {
         let elements = split(OPERATION, json)?;
         let mut ids = NewIds::default();
         let mut first_time = None;
@@ -71,6 +76,8 @@ impl Plan {
         let id = EventId(index as u64);
         let names = self.ids.renew(&mut draft, id);
         let lost_blobs = forget_blobs(&mut draft.body);
+        // It vouches for an event of another log, and would be taken for the value of a chain.
+        draft.extra.remove(audit::KEY);
         let time = draft.time.clone().unwrap_or_else(|| previous.clone());
         if !self.masker.is_empty() {
             draft.visit_text_mut(&mut |text| {
@@ -93,6 +100,18 @@ impl Plan {
 fn decode(index: usize, element: &Bytes) -> Result<Draft> {
     codec::decode_draft(element)
         .map_err(|error| element_error(OPERATION, index, error.to_string()).with_source(error))
+}
+
+/// The same error with a masked text. Its source, which says the same, is left out then.
+fn without_secrets(error: Error, masker: &Masker) -> Error {
+    let Cow::Owned(detail) = masker.mask(error.detail().unwrap_or_default()) else {
+        return error;
+    };
+    let masked = Error::new(error.kind(), OPERATION).with_detail(detail);
+    match error.object() {
+        Some(object) => masked.with_object(object),
+        None => masked,
+    }
 }
 
 /// The id that an element has in its file.

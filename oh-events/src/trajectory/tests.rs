@@ -517,3 +517,34 @@ async fn an_import_that_fails_half_way_leaves_nothing() {
     assert_eq!(store.sessions(None, 10).await.unwrap(), []);
     assert_eq!(start(300).await.unwrap().events, 300);
 }
+
+#[tokio::test]
+async fn a_file_that_carries_the_value_of_a_chain_makes_no_chained_log() {
+    let store = MemoryStore::new();
+    let value = format!("hmac-sha256:{}", "0".repeat(64));
+    let file = json!([{"id": 0, "source": "user", "action": "message",
+        "args": {"content": "c"}, "oh_chain": value}]);
+    import_json(&store, "a", &file).await.unwrap();
+    let stream = open(&store, "a").await;
+    assert_eq!(stream.audit_head(), None);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_said_without_its_secrets() {
+    let masker = Masker::new([("token", Secret::new("hunter22"))]).unwrap();
+    let bad = [
+        json!([{"id": 0, "source": "hunter22", "action": "null"}]),
+        json!([{"id": "hunter22", "source": "agent", "action": "null"}]),
+        json!([{"id": 0, "source": "agent", "action": "null", "timestamp": {"hunter22": 1}}]),
+        json!("hunter22"),
+    ];
+    for file in bad {
+        let options = ImportOptions::default().masker(masker.clone());
+        let store = MemoryStore::new();
+        let error = import(store, session("a"), file.to_string(), options).await;
+        let error = error.unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("hunter22"), "{text}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+}
