@@ -80,11 +80,7 @@ impl Past {
         match target.view(session).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
-            Ok(_) => {
-                return Err(
-                    Error::new(ErrorKind::AlreadyExists, OPERATION).with_object(session.as_str())
-                );
-            }
+            Ok(_) => return Err(taken(session)),
         }
         // One sync at the end does for all of it.
         let writer = Writer::new(OPERATION).durability(match durability.is_synced() {
@@ -92,6 +88,10 @@ impl Past {
             false => durability,
         });
         let log = target.open(session, writer).await?;
+        // Someone began it since.
+        if log.next() > EventId(0) {
+            return Err(taken(session));
+        }
         let mut copied = Box::pin(self.copy(&*log)).await;
         if copied.is_ok() && durability != Durability::Never {
             copied = log.sync().await.map(|_| ());
@@ -129,6 +129,10 @@ impl Past {
         }
         Ok(())
     }
+}
+
+fn taken(session: &SessionId) -> Error {
+    Error::new(ErrorKind::AlreadyExists, OPERATION).with_object(session.as_str())
 }
 
 /// A name for what is not whole yet.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use oh_core::action::{MessageAction, RunAction};
 use oh_core::observation::RunObservation;
@@ -11,7 +12,10 @@ use oh_core::{
 };
 
 use super::{Cursor, EventStream, ForkBuilder, Lineage, Query};
-use crate::{Audit, Damage, Dropped, Durability, EventStore, MemoryStore, Retention, SegmentStore};
+use crate::{
+    Audit, Damage, Dropped, Durability, EventLog, EventReader, EventStore, MemoryStore, Retention,
+    SegmentStore, Writer,
+};
 
 fn id(name: &str) -> SessionId {
     SessionId::new(name).unwrap()
@@ -316,5 +320,41 @@ async fn a_fork_of_an_audited_log_goes_on_with_its_chain() {
             ErrorKind::Unsupported
         );
         assert_eq!(EventStore::sessions(&other, None, 9).await.unwrap(), []);
+    }
+}
+
+/// A session that another program begins between the look whether there is one and the opening.
+#[derive(Clone, Debug)]
+struct RacedStore(MemoryStore);
+
+#[async_trait]
+impl EventStore for RacedStore {
+    async fn open(&self, session: &SessionId, writer: Writer) -> Result<Box<dyn EventLog>> {
+        say(&open(self.0.clone(), session.as_str()).await, "theirs").await;
+        self.0.open(session, writer).await
+    }
+
+    async fn view(&self, session: &SessionId) -> Result<Arc<dyn EventReader>> {
+        self.0.view(session).await
+    }
+
+    async fn sessions(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
+        EventStore::sessions(&self.0, after, limit).await
+    }
+
+    async fn remove(&self, session: &SessionId) -> Result<()> {
+        self.0.remove(session).await
+    }
+}
+
+#[tokio::test]
+async fn a_fork_leaves_alone_a_session_that_someone_begins_at_the_same_time() {
+    let parent = parent(MemoryStore::new()).await;
+    for at in [0, 5] {
+        let theirs = MemoryStore::new();
+        let fork = parent.fork(EventId(at), id("fork"));
+        let error = fork.store(RacedStore(theirs.clone())).open().await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(all(&open(theirs, "fork").await).await.len(), 1);
     }
 }
