@@ -115,3 +115,19 @@ async fn a_viewer_that_follows_ends_there_too() {
     }
     assert_eq!(seen, [1, 2]);
 }
+
+#[tokio::test]
+async fn an_end_that_is_set_while_a_page_is_read_counts_for_that_page() {
+    let store = MemoryStore::new();
+    let session = SessionId::new("s").unwrap();
+    let stream = EventStream::builder(store.clone(), session.clone());
+    let stream = stream.open().await.unwrap();
+    let viewer = EventViewer::open(&store, &session).await.unwrap();
+    let mut elsewhere = viewer.subscribe(Cursor::Start);
+    assert_eq!(ids(&mut elsewhere), (vec![], false));
+    for _ in 0..5 {
+        stream.append_draft(draft(TIMES[0])).await.unwrap();
+    }
+    let mut elsewhere = elsewhere.to(EventId(2));
+    assert_eq!(ids(&mut elsewhere), (vec![0, 1], true));
+}

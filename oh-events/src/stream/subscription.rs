@@ -102,6 +102,8 @@ impl Subscription {
     pub fn to(mut self, to: EventId) -> Self {
         self.to = to.0;
         self.ready.retain(|event| event.id < to);
+        // It can go beyond the end.
+        self.reading = None;
         self
     }
 
