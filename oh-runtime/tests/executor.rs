@@ -12,9 +12,9 @@ use oh_runtime::action::{
     ThinkAction, WriteAction,
 };
 use oh_runtime::events::{
-    Cursor, EventStream, Live, MemoryStore, Query, SegmentStore, Subscription,
+    Cursor, EventStream, Live, MemoryStore, Query, Retention, SegmentStore, Subscription,
 };
-use oh_runtime::observation::RunObservation;
+use oh_runtime::observation::{RunObservation, ThinkObservation};
 use oh_runtime::{
     Action, ActionLimits, AgentTrigger, Decision, DispatchOptions, ErrorClass, ErrorKind, Event,
     EventBody, EventId, Executor, ExecutorBuilder, Exit, LocalRuntime, Masker, Observation, Pause,
@@ -762,4 +762,32 @@ async fn a_shell_is_free_for_the_next_command_as_soon_as_a_run_in_it_was_dropped
         assert_eq!(next.stdout_text(), format!("{n}\n"));
     }
     host.end().await;
+}
+
+#[tokio::test]
+async fn an_executor_begins_behind_events_that_the_log_does_not_hold_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SegmentStore::new(folder.path())
+        .segment_bytes(1000)
+        .retention(Retention::new().max_events(5));
+    let stream = EventStream::builder(store, session()).snapshot_events(1);
+    let stream = stream.ring_events(1).open().await.unwrap();
+    let first = Query::new(EventId(0), EventId(1));
+    loop {
+        let action = stream.append(Source::Agent, ThinkAction::new()).await;
+        let reply = ThinkObservation::new("");
+        stream.reply(action.unwrap(), reply).await.unwrap();
+        let page = stream.read(first.clone()).await;
+        if page.is_err() || page.is_ok_and(|page| page.is_empty()) {
+            break;
+        }
+    }
+    let mut host = Host::on(stream.clone(), |builder| builder).await;
+    let action = host.append(RunAction::new("echo here")).await;
+    let observation = tokio::select! {
+        observation = stream.reply_to(action) => observation.unwrap(),
+        ended = &mut host.executor => panic!("{ended:?}"),
+    };
+    let observation = observation.body.as_observation().unwrap();
+    assert_eq!(run_of(observation.clone()).content, "here");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oh_core::event::Event;
 use oh_core::observation::FailureObservation;
 use oh_core::{ErrorKind, EventId, Result};
-use oh_events::Query;
+use oh_events::{Dropped, Query};
 
 use super::builder::Executor;
 
@@ -64,13 +64,17 @@ impl Executor {
     }
 }
 
-/// Passes over a damaged stretch of the log, which the stream names and reads on behind: what is
-/// lost there cannot be closed, and everything else can.
+/// Passes over a stretch of the log that is damaged or was dropped, which the stream names and
+/// reads on behind: what is lost there cannot be closed, and everything else can.
 pub(super) fn readable(event: Result<Arc<Event>>) -> Result<Option<Arc<Event>>> {
     match event {
         Ok(event) => Ok(Some(event)),
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             tracing::warn!(%error, "a part of the log is damaged");
+            Ok(None)
+        }
+        Err(error) if Dropped::of(&error).is_some() => {
+            tracing::warn!(%error, "a part of the log was dropped before it was read");
             Ok(None)
         }
         Err(error) => Err(error),
