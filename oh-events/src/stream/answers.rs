@@ -67,6 +67,8 @@ impl Core {
             }
             return match Box::pin(self.expects_observation(action)).await? {
                 Some(true) => Err(self.answered(action, self.find_answer(action).await)),
+                // It was folded in before it was dropped: it would be open.
+                None if action < self.hub.reader.first() => Err(self.answered(action, None)),
                 _ => Ok(None),
             };
         }

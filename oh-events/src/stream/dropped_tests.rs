@@ -1,10 +1,11 @@
 //! What followers and readers meet where a log does not hold all of its past any more.
 
-use oh_core::action::MessageAction;
+use oh_core::action::{MessageAction, RunAction};
+use oh_core::observation::RunObservation;
 use oh_core::{ErrorKind, EventId, SessionId, Source};
 use tempfile::TempDir;
 
-use super::{Cursor, EventStream, EventViewer, Events, Query, Subscription};
+use super::{Answered, Cursor, EventStream, EventViewer, Events, Query, Recovery, Subscription};
 use crate::{Dropped, Durability, Retention, SegmentStore};
 
 fn session() -> SessionId {
@@ -170,4 +171,31 @@ async fn a_reader_between_two_pages_is_told_what_was_dropped() {
     }
     let newest = stream.read(Query::latest(5)).await.unwrap();
     assert_eq!(newest.last().unwrap().id, EventId(EVENTS - 5));
+}
+
+#[tokio::test]
+async fn a_second_answer_is_refused_also_where_the_action_is_not_kept_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = stream(&folder, 0).await;
+    let act = async || {
+        let action = RunAction::new("ls");
+        stream.append(Source::Agent, action).await.unwrap()
+    };
+    let (answered, open) = (act().await, act().await);
+    let reply = |action| stream.reply(action, RunObservation::new("", "ls"));
+    reply(answered).await.unwrap();
+    for _ in 0..60 {
+        let message = MessageAction::new("hello");
+        stream.append(Source::User, message).await.unwrap();
+    }
+    stream.close().await.unwrap();
+    let stream = EventStream::builder(store(&folder), session()).recovery(Recovery::Leave);
+    let stream = stream.open().await.unwrap();
+    assert!(stream.core().hub.reader.first() > open);
+    let reply = |action| stream.reply(action, RunObservation::new("", "ls"));
+    reply(open).await.unwrap();
+    for action in [answered, open] {
+        let refused = reply(action).await.unwrap_err();
+        assert_eq!(Answered::of(&refused).unwrap().action, action);
+    }
 }

@@ -32,7 +32,9 @@ use super::subscription::{Cursor, Subscription};
 /// Ids are dense from 0. Each event gets its id, is masked, is written, and is then published, in
 /// the order of the ids; an append that failed uses up no id.
 ///
-/// The log is held until the last handle is dropped or [`close`](Self::close) is called.
+/// The log is held until [`close`](Self::close) returns. Dropping the last handle lets go of it as
+/// well, as soon as what goes on in the background is done: an append whose caller gave up, a
+/// snapshot.
 #[derive(Clone, Debug)]
 pub struct EventStream {
     core: Arc<Core>,
@@ -159,10 +161,12 @@ impl EventStream {
     /// confirmation of what is no action;
     /// [`Conflict`](ErrorKind::Conflict) for an agent state that the present one does not lead to,
     /// and, with [`Answered`](crate::Answered) as source, for a second observation of an action
-    /// that ends with one ([`Action::expects_observation`](oh_core::Action::expects_observation));
+    /// that ends with one ([`Action::expects_observation`](oh_core::Action::expects_observation)),
+    /// and for one of what is not open and not in the log any more;
     /// [`TooLarge`](ErrorKind::TooLarge); [`NoSpace`](ErrorKind::NoSpace) and the other kinds of
     /// the store. After an error the event is not in the log and its id goes to the next, but for
-    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown): whether it is there is seen when the stream
+    /// is opened again, and until then this one may refuse to append.
     ///
     /// # Cancel safety
     /// A dropped call appends the event or does not, as a whole.
