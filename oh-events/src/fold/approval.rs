@@ -40,7 +40,8 @@ impl Approval {
         (event.source != Source::Agent).then_some((confirm.action, said))
     }
 
-    fn unnamed(event: &Event) -> Option<Self> {
+    /// What an event says about every action that was asked about before it.
+    pub(super) fn unnamed(event: &Event) -> Option<Self> {
         let EventBody::Action(Action::ChangeAgentState(change)) = &event.body else {
             return None;
         };

@@ -87,9 +87,11 @@ impl SessionState {
         if action.expects_observation() {
             self.open.insert(event.id);
         }
-        if !self.questions.is_empty() {
-            self.questions
-                .retain(|action, question| Approval::find(event, *action, *question).is_none());
+        // The same as `Approval::find` for each of them, of which there can be many.
+        if let Some((action, _)) = Approval::named(event) {
+            self.questions.remove(&action);
+        } else if Approval::unnamed(event).is_some() {
+            self.questions.retain(|_, question| *question >= event.id);
         }
         match action {
             Action::Message(_) if event.source == Source::User => {

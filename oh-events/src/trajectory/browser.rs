@@ -54,11 +54,9 @@ fn without(value: &RawJson, keys: &[&str], depth: usize) -> RawJson {
     }
     let stripped = match value.as_str().as_bytes().first() {
         Some(b'{') => value.decode::<RawObject>().and_then(|object| {
-            let mut kept = RawObject::default();
-            for (key, member) in object.iter().filter(|(key, _)| !keys.contains(key)) {
-                kept.insert(key, without(member, keys, depth + 1));
-            }
-            RawJson::encode(&kept)
+            let kept = object.iter().filter(|(key, _)| !keys.contains(key));
+            let kept = kept.map(|(key, member)| (key.to_owned(), without(member, keys, depth + 1)));
+            RawJson::encode(&kept.collect::<RawObject>())
         }),
         Some(b'[') => value.decode::<Vec<RawJson>>().and_then(|items| {
             let items: Vec<RawJson> = items

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oh_core::action::{ChangeAgentStateAction, CondensationAction, ConfirmStep};
 use oh_core::{Action, AgentState, Draft, EventBody, EventId};
 
-/// Where the events of a file end up, by the ids that they have in it.
+/// Where the events of a file end up, rising, by the ids that they have in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NewIds(BTreeMap<u64, Vec<u64>>);
 
@@ -33,8 +33,8 @@ impl NewIds {
     /// The latest event before `before` that had the id in the file.
     fn find(&self, old: u64, before: EventId) -> Option<EventId> {
         let news = self.0.get(&old)?;
-        let found = news.iter().rev().find(|new| **new < before.0)?;
-        Some(EventId(*found))
+        let found = news.partition_point(|new| *new < before.0).checked_sub(1)?;
+        news.get(found).copied().map(EventId)
     }
 
     /// Gives every reference of an event its new id. One that names nothing before the event is
