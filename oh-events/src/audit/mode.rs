@@ -22,6 +22,7 @@ pub(super) const START: [u8; 32] = [0; 32];
 /// In both cases such a head alone shows that events were cut off at the end, or that the values
 /// of all events were taken out. Events that were taken away at the beginning look like those that
 /// retention dropped: [`AuditReport::from`](crate::AuditReport::from) says where the chain begins.
+/// A chain without its beginning holds from the second event on: what the first one followed is gone.
 #[derive(Clone, Default)]
 pub struct Audit {
     key: Option<Secret>,

@@ -13,6 +13,7 @@ pub struct AuditReport {
     /// The first chained event; `None` if there is none, as in a log whose values were all taken
     /// out. Nothing vouches for events before it: the first event (0 unless a part of the log was
     /// [`Dropped`](crate::Dropped)) is what to expect of a log that was chained from its start.
+    /// Where a part was dropped, nothing vouches for the text of the oldest event itself.
     pub from: Option<EventId>,
     /// The last event up to which the chain holds, and its value.
     pub head: Option<AuditHead>,

@@ -1,7 +1,10 @@
 //! A chain that holds, and every way to break it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use oh_core::action::MessageAction;
 use oh_core::secret::Secret;
 use oh_core::{ErrorKind, EventId, Result, SessionId, Source};
@@ -10,7 +13,8 @@ use proptest::prelude::*;
 use super::seal::Sealed;
 use super::{Audit, AuditBreak, AuditFault, AuditHead, AuditReport};
 use crate::{
-    Cursor, Encoded, EventStore, EventStream, EventViewer, MemoryStore, Query, SegmentStore, Writer,
+    Cursor, Encoded, EventReader, EventStore, EventStream, EventViewer, MemoryStore, Query,
+    ReadRange, SegmentStore, Writer,
 };
 
 fn session() -> SessionId {
@@ -303,4 +307,60 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// A log whose oldest events are dropped while it is read: none before the first page, all but the
+/// last ten behind it.
+#[derive(Debug)]
+struct ShrinkingReader {
+    log: Arc<dyn EventReader>,
+    pages: AtomicU64,
+}
+
+#[async_trait]
+impl EventReader for ShrinkingReader {
+    fn first(&self) -> EventId {
+        match self.pages.load(Ordering::Relaxed) {
+            0 => EventId(0),
+            _ => EventId(self.log.next().0 - 10),
+        }
+    }
+
+    fn next(&self) -> EventId {
+        self.log.next()
+    }
+
+    async fn read(&self, mut range: ReadRange) -> Result<Vec<Encoded>> {
+        range.from = range.from.max(self.first());
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.log.read(range.limit(20)).await
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_dropped_during_the_walk_do_not_break_the_chain() {
+    let store = MemoryStore::new();
+    let head = append(&store, Some(key()), 100).await;
+    let reader = ShrinkingReader {
+        log: store.view(&session()).await.unwrap(),
+        pages: AtomicU64::new(0),
+    };
+    let report = super::verify(&reader, EventId(100), &key(), head.as_ref()).await;
+    let report = report.unwrap();
+    assert_eq!((report.from, report.head), (Some(EventId(90)), head));
+    assert_eq!(report.broken, None);
+}
+
+#[tokio::test]
+async fn the_oldest_event_of_a_log_that_dropped_its_past_is_vouched_for_by_no_one() {
+    let store = MemoryStore::new();
+    append(&store, Some(key()), 100).await;
+    let mut changed = lines(&store).await;
+    changed[90] = edited(&changed[90], "message 90", "message 09");
+    let reader = ShrinkingReader {
+        log: store_of(&changed).await.view(&session()).await.unwrap(),
+        pages: AtomicU64::new(1),
+    };
+    let report = super::verify(&reader, EventId(100), &key(), None).await;
+    assert_eq!(report.unwrap().broken, None);
 }

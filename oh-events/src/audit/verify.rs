@@ -19,19 +19,17 @@ pub(crate) async fn verify(
     audit: &Audit,
     anchor: Option<&AuditHead>,
 ) -> Result<AuditReport> {
-    let first = reader.first();
-    let mut walk = Walk {
-        audit,
-        anchor,
-        first,
-        next: first,
-        report: AuditReport::default(),
-    };
+    let mut walk = Walk::new(audit, anchor, reader.first());
     while walk.next < to && walk.report.broken.is_none() {
-        match reader
-            .read(ReadRange::new(walk.next, to).max_bytes(PAGE_BYTES))
-            .await
-        {
+        let page = reader.read(ReadRange::new(walk.next, to).max_bytes(PAGE_BYTES));
+        let page = page.await;
+        let first = reader.first();
+        if first > walk.next {
+            // The log dropped what was next, and the walk begins anew at what it holds now.
+            walk = Walk::new(audit, anchor, first.min(to));
+            continue;
+        }
+        match page {
             Ok(page) if page.is_empty() => walk.stop(walk.next, AuditFault::Missing),
             Ok(page) => walk.page(&page),
             Err(error) => match Damage::of(&error) {
@@ -57,7 +55,17 @@ struct Walk<'a> {
     report: AuditReport,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(audit: &'a Audit, anchor: Option<&'a AuditHead>, first: EventId) -> Self {
+        Self {
+            audit,
+            anchor,
+            first,
+            next: first,
+            report: AuditReport::default(),
+        }
+    }
+
     fn page(&mut self, page: &[Encoded]) {
         for event in page {
             if event.id() != self.next {
