@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Draft, OUTPUT_LIMIT_CHARS, RawJson, Source, TRUNCATION_MARK, truncate_middle};
-use crate::action::{MessageAction, RunAction};
+use crate::action::{Action, MessageAction, RunAction};
 use crate::event::ToolCallMetadata;
 use crate::id::EventId;
 use crate::observation::{RunObservation, RunPythonObservation};
@@ -48,6 +48,7 @@ fn texts_beside_the_fields_of_v0_are_visited() {
     let seen = texts(draft);
     for text in [
         "ls",
+        "KEY",
         "value",
         "input",
         "deep",
@@ -65,6 +66,22 @@ fn texts_beside_the_fields_of_v0_are_visited() {
     for text in ["out", "err", "program", "no such file"] {
         assert!(seen.iter().any(|seen| seen == text), "{text} in {seen:?}");
     }
+}
+
+#[test]
+fn names_of_variables_are_texts_that_can_be_changed() {
+    let mut run = RunAction::new("ls");
+    for name in ["A", "SECRET", "Z"] {
+        run.options.env.insert(name.to_owned(), name.to_lowercase());
+    }
+    let mut event =
+        Draft::new(Source::Agent, run).into_event(EventId(0), Timestamp::from_micros(0));
+    event.visit_text_mut(&mut |text| *text = text.replace("SECRET", "***"));
+    let Some(Action::Run(run)) = event.body.as_action() else {
+        panic!("{event:?}");
+    };
+    let names = [("***", "secret"), ("A", "a"), ("Z", "z")];
+    assert!(run.options.env.iter().map(|(k, v)| (&**k, &**v)).eq(names));
 }
 
 #[test]

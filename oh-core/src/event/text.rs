@@ -103,11 +103,18 @@ impl<T: Texts> Texts for Vec<T> {
 
 impl<T: Texts> Texts for BTreeMap<String, T> {
     fn texts(&self, visit: &mut dyn FnMut(&str)) {
-        self.values().for_each(|item| item.texts(visit));
+        for (key, item) in self {
+            visit(key);
+            item.texts(visit);
+        }
     }
 
     fn texts_mut(&mut self, visit: &mut dyn FnMut(&mut String)) {
-        self.values_mut().for_each(|item| item.texts_mut(visit));
+        for (mut key, mut item) in std::mem::take(self) {
+            visit(&mut key);
+            item.texts_mut(visit);
+            self.insert(key, item);
+        }
     }
 }
 
