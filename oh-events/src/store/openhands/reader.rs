@@ -12,6 +12,7 @@ use crate::store::segment::snapshot_file;
 use crate::store::{Encoded, EventReader, ReadRange, Snapshot};
 
 use super::folder::Folder;
+use super::found::Found;
 use super::log::Shared;
 use super::walk;
 
@@ -19,11 +20,11 @@ use super::walk;
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// V0 writes events of several threads in any order: an id that is left out counts as a hole when
-/// nothing was written for this long.
+/// nothing was written for this long. So does a file that is no whole event count as damage.
 const SETTLED: Duration = Duration::from_millis(250);
 
-/// How many ids a look goes through beyond a hole, with the hole.
-const REACH: usize = 33;
+/// How far a look reaches: from a hole on, and back from the end for what is being written.
+const REACH: u64 = 33;
 
 #[derive(Debug)]
 pub(super) struct OpenHandsReader {
@@ -57,7 +58,10 @@ impl OpenHandsReader {
 
     /// Looks at the files that any writer writes.
     pub(super) fn follow(folder: Folder) -> std::io::Result<Self> {
-        let next = folder.list()?.next;
+        let listed = folder.list()?.next;
+        let next = (listed.saturating_sub(REACH)..listed)
+            .find(|id| is_being_written(&folder, *id))
+            .unwrap_or(listed);
         let seen = Seen {
             next,
             settled: None,
@@ -69,20 +73,37 @@ impl OpenHandsReader {
     }
 }
 
+fn is_settled(changed: SystemTime) -> bool {
+    changed.elapsed().is_ok_and(|age| age > SETTLED)
+}
+
+/// V0 writes in place: for a moment its file holds nothing, or a part.
+fn is_being_written(folder: &Folder, id: u64) -> bool {
+    let metadata = std::fs::metadata(folder.event(id));
+    let is_young = metadata.is_ok_and(|metadata| {
+        let changed = metadata.modified().ok();
+        metadata.is_file() && !changed.is_some_and(is_settled)
+    });
+    is_young && matches!(Found::read(folder, id), Ok(Found::Damage(_)))
+}
+
 impl Seen {
     fn look(&mut self, folder: &Folder) {
         let before = self.next;
         while self.next < u64::MAX && folder.event(self.next).exists() {
+            if is_being_written(folder, self.next) {
+                return;
+            }
             self.next += 1;
         }
         let changed = folder.changed();
         if self.next > before || changed == self.settled {
             return;
         }
-        let is_settled = |changed: SystemTime| changed.elapsed().is_ok_and(|age| age > SETTLED);
         if changed.is_some_and(is_settled) {
-            let mut beyond = (self.next..u64::MAX).take(REACH).skip(1);
+            let mut beyond = self.next.saturating_add(1)..self.next.saturating_add(REACH);
             match beyond.find(|id| folder.event(*id).exists()) {
+                Some(id) if is_being_written(folder, id) => {}
                 Some(id) => self.next = id + 1,
                 None => self.settled = changed,
             }

@@ -431,6 +431,38 @@ async fn a_follower_sees_what_python_writes() {
     assert_eq!(events.len(), 65);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_follower_waits_for_an_event_that_python_is_writing() {
+    let place = Place::of_python();
+    let early = place.view().await;
+    let half = |id: u64, modified| {
+        place.put(&format!("events/{id}.json"), &event(id).json()[..20]);
+        let file = fs::File::options()
+            .write(true)
+            .open(place.path(&format!("events/{id}.json")));
+        file.unwrap().set_modified(modified).unwrap();
+    };
+    // As long as the file is young; here it stays so.
+    half(60, SystemTime::now() + Duration::from_secs(3600));
+    let late = place.view().await;
+    for reader in [&early, &late] {
+        let waiting = reader.wait_past(EventId(60));
+        let waited = tokio::time::timeout(Duration::from_secs(9), waiting).await;
+        assert!(waited.is_err(), "{waited:?}");
+        assert_eq!(reader.next(), EventId(60));
+    }
+    place.put("events/60.json", event(60).json());
+    // What stays as it is was never finished.
+    half(61, SystemTime::UNIX_EPOCH);
+    for reader in [early, late] {
+        assert!(reader.wait_past(EventId(60)).await.unwrap() > EventId(60));
+        assert_eq!(reader.wait_past(EventId(61)).await.unwrap(), EventId(62));
+        let (events, damaged) = read_twice(&*reader).await;
+        assert_eq!(events.last(), Some(&event(60)));
+        assert_eq!(damaged, [61]);
+    }
+}
+
 #[tokio::test]
 async fn flushing_works_under_every_policy() {
     for durability in [
@@ -540,6 +572,8 @@ async fn a_folder_or_a_file_without_an_end_in_the_place_of_an_event_is_damage() 
     let sparse = |name: &str| {
         let file = fs::File::create(place.path(name)).unwrap();
         file.set_len(1 << 40).unwrap();
+        // No one is writing it just now.
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     };
     sparse("events/7.json");
     let wanted: Vec<u64> = (0..30).filter(|id| ![3, 7].contains(id)).collect();
