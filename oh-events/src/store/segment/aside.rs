@@ -127,6 +127,10 @@ pub(super) fn sweep(root: &Path) -> Result<Vec<String>> {
         let Some(name) = entry.file_name().into_string().ok() else {
             continue;
         };
+        // Of a link, which no one here makes, what it leads to would be removed.
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
         let path = entry.path();
         let swept = if name.starts_with(Purpose::Fork.prefix()) {
             sweep_fork(&path)

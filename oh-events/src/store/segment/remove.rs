@@ -20,6 +20,10 @@ pub(super) fn remove(root: &Path, session: &SessionId) -> Result<()> {
             false => Err(refused(ErrorKind::NotFound)),
         };
     };
+    if path.symlink_metadata().map_err(failed)?.is_symlink() {
+        return Err(refused(ErrorKind::Conflict)
+            .with_detail("it is a link; remove the session that it leads to, and the link"));
+    }
     if let Some(name) = contents::foreign(&path).map_err(failed)? {
         return Err(refused(ErrorKind::Conflict).with_detail(format!(
             "{name} is no file of a session; move it away and remove the session again"

@@ -155,6 +155,31 @@ async fn a_removal_that_was_interrupted_is_finished_by_calling_again() {
 }
 
 #[tokio::test]
+async fn a_link_in_the_place_of_a_session_leads_to_no_removal() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = SegmentStore::new(folder.path());
+    let other = SegmentStore::new(elsewhere.path());
+    fill(&other).await;
+    let link = |name: &str| {
+        std::os::unix::fs::symlink(other.directory(&session()), folder.path().join(name)).unwrap();
+    };
+    link(".removed.s.1-7");
+    link(".fork.s.1-7");
+    let error = store.remove(&session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    link("s");
+    let error = store.remove(&session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("link"), "{error}");
+    let log = open(&other).await;
+    assert_eq!(log.next(), EventId(5));
+    assert_eq!(
+        log.reader().read(ReadRange::default()).await.unwrap().len(),
+        5
+    );
+}
+
+#[tokio::test]
 async fn a_session_that_is_removed_while_it_is_opened_is_begun_anew_or_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = SegmentStore::new(folder.path());

@@ -11,7 +11,8 @@ use std::time::Duration;
 /// [`SegmentStore::segment_age`] set how large a file is.
 ///
 /// Ids go on: the oldest event that is left keeps its id. Large contents that only dropped events
-/// name are dropped with them.
+/// name are dropped with them. A fork from before the last snapshot has no snapshot: it begins with
+/// what the events fold to that are left.
 ///
 /// [`SegmentStore::segment_bytes`]: crate::SegmentStore::segment_bytes
 /// [`SegmentStore::segment_age`]: crate::SegmentStore::segment_age

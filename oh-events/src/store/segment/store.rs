@@ -32,6 +32,11 @@ use super::{fork, holder_file, remove};
 /// Blobs are written to disk when they are finished if the writer's appends are synced
 /// ([`Durability::is_synced`](crate::Durability::is_synced)), else when the system likes.
 ///
+/// - A batch is appended as a whole or not at all, but for a process that dies meanwhile: it can
+///   leave the first events of a batch that no one was told about.
+/// - Whoever may write into `ROOT` can change any log: it should belong to one user alone, as it
+///   does when the store creates it.
+///
 /// On a network file system the lock holds as far as that system honours `flock`.
 ///
 /// Needs a tokio runtime.
