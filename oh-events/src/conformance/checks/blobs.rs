@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     check!(blobs_have_ids_of_their_own),
     check!(blobs_are_read_through_any_reader),
     check!(blobs_survive_opening_again),
-    check!(a_reader_writes_no_blobs),
+    check!(a_reader_writes_no_blobs_beside_those_of_its_log),
     check!(a_blob_beyond_the_room_is_cut_and_marked),
     check!(several_blobs_are_written_at_once),
 ];
@@ -222,17 +222,21 @@ async fn blobs_survive_opening_again(trial: &Trial) -> Checked {
     expect_blob(&*store, &second, b"second").await
 }
 
-async fn a_reader_writes_no_blobs(trial: &Trial) -> Checked {
+async fn a_reader_writes_no_blobs_beside_those_of_its_log(trial: &Trial) -> Checked {
     let id = session("reading")?;
     let log = trial.open(&id).await?;
-    write(&*blobs(&*log)?, b"there", 99).await?;
+    let there = write(&*blobs(&*log)?, b"there", 99).await?;
     let reader = trial.other().await?.view(&id).await?;
-    match blobs_of(&*reader)?.create().await {
-        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+    let mut blob = match blobs_of(&*reader)?.create().await {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
         // In one process a reader can share what the writer has.
-        Ok(_) => Ok(()),
-        Err(error) => Err(End::from(error).at("creating a blob through a reader")),
-    }
+        created => created.map_err(|error| End::from(error).at("creating a blob as a reader"))?,
+    };
+    blob.write(Bytes::from_static(b"of a reader")).await?;
+    let more = blob.finish().await?;
+    let store = blobs(&*log)?;
+    expect_blob(&*store, &there, b"there").await?;
+    expect_blob(&*store, &more, b"of a reader").await
 }
 
 async fn a_blob_beyond_the_room_is_cut_and_marked(trial: &Trial) -> Checked {
