@@ -34,6 +34,31 @@ pub(super) fn fork(
     to: &SessionId,
     share: Share,
 ) -> Result<()> {
+    // The writer may drop old events meanwhile, and what they name before them.
+    const STANDSTILLS: usize = 8;
+    let (mut begun, mut standstills) = (0, 0);
+    loop {
+        match attempt(root, from, at, to, share)? {
+            Attempt::Made => return Ok(()),
+            Attempt::Overtaken { first, .. } if first > begun => begun = first,
+            Attempt::Overtaken { .. } if standstills < STANDSTILLS => standstills += 1,
+            Attempt::Overtaken { error, .. } => {
+                return Err(Error::new(ErrorKind::Gone, OPERATION)
+                    .with_object(from.as_str())
+                    .with_detail("a part of it vanished while it was forked")
+                    .with_source(error));
+            }
+        }
+    }
+}
+
+fn attempt(
+    root: &Path,
+    from: &SessionId,
+    at: EventId,
+    to: &SessionId,
+    share: Share,
+) -> Result<Attempt> {
     let failed = |error| Error::io(OPERATION, error).with_object(from.as_str());
     let refused = |kind, name: &SessionId| Error::new(kind, OPERATION).with_object(name.as_str());
     aside::sweep(root).map_err(failed)?;
@@ -62,11 +87,27 @@ pub(super) fn fork(
         at: at.0,
         share,
     };
-    work.run(from)?;
-    stage.publish(&target).map_err(|error| match error.kind() {
+    match work.run(from) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {
+            return Ok(Attempt::Overtaken { first, error });
+        }
+        done => done?,
+    }
+    let published = stage.publish(&target);
+    published.map_err(|error| match error.kind() {
         Io::AlreadyExists => refused(ErrorKind::AlreadyExists, to),
         _ => failed(error),
-    })
+    })?;
+    Ok(Attempt::Made)
+}
+
+enum Attempt {
+    Made,
+    /// Something that was there is not there any more; the log began with `first`.
+    Overtaken {
+        first: u64,
+        error: Error,
+    },
 }
 
 /// How a file becomes a part of another session.

@@ -239,6 +239,33 @@ async fn a_log_without_its_oldest_events_is_forked_where_it_has_any() {
 }
 
 #[tokio::test]
+async fn a_fork_goes_on_with_what_is_left_when_old_events_are_dropped_meanwhile() {
+    let folder = Folder::new();
+    let parent = open(&folder.store(), &session()).await;
+    fill(&*parent, "past", 45).await;
+    let second = folder.segments(&session())[1].0;
+    let fork = |share: Share| {
+        let at = EventId(40);
+        fork::fork(folder.0.path(), &session(), at, &child(), share)
+    };
+    let error = fork(|_, _| Err(std::io::ErrorKind::NotFound.into())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gone, "{error}");
+    assert_eq!(folder.sessions(), 1, "the parent");
+    // As the writer does it that keeps a part of the log.
+    let dropped: Share = |from, to| {
+        if from.ends_with("00000000000000000000.log") {
+            std::fs::remove_file(from)?;
+        }
+        fork::link_or_copy(from, to)
+    };
+    fork(dropped).unwrap();
+    let log = open(&folder.store(), &child()).await;
+    assert_eq!((log.reader().first().0, log.next().0), (second, 40));
+    assert_eq!(texts(log.reader(), "past").await, ids(second..40));
+    assert_eq!(folder.sessions(), 2);
+}
+
+#[tokio::test]
 async fn what_a_crash_left_of_a_fork_is_no_session_and_is_swept_away() {
     let folder = Folder::new();
     let store = folder.store();
