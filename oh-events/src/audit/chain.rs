@@ -98,6 +98,13 @@ impl Chain {
         AuditHead::new(id, value)
     }
 
+    /// Notes that an event is in the log, as it stands there.
+    pub(crate) fn advance_over(&self, event: &Encoded) {
+        let head =
+            Sealed::find(event.json()).map(|sealed| AuditHead::new(event.id(), sealed.value));
+        self.advance(head);
+    }
+
     /// Notes that the events up to a head are in the log.
     pub(crate) fn advance(&self, head: Option<AuditHead>) {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;

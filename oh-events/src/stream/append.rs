@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
@@ -42,6 +42,8 @@ pub(super) struct Core {
     pub(super) roles: Roles,
     pub(super) snapshots: Snapshots,
     pub(super) chain: Option<Chain>,
+    /// A write was dropped in the middle.
+    pub(super) interrupted: AtomicBool,
     clock: Clock,
     /// Size of the latest event, of which the next one may be.
     usual_bytes: AtomicUsize,
@@ -87,6 +89,7 @@ impl Core {
             roles: Roles::default(),
             snapshots: parts.snapshots,
             chain: parts.chain,
+            interrupted: AtomicBool::new(false),
             clock: parts.clock,
             usual_bytes: AtomicUsize::new(0),
             max_batch: if one_by_one { 1 } else { BATCH_EVENTS },
@@ -228,6 +231,9 @@ impl Core {
 
     /// Gives ids, persists, publishes, answers; returns the first id.
     async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
+        if let Err(error) = self.catch_up().await {
+            return Err(fail(batch, error));
+        }
         let mut batch = self.refuse_answered(batch)?;
         let first = EventId(self.hub.next());
         if batch.is_empty() {
@@ -312,6 +318,7 @@ impl WritersTurn {
 impl Drop for WritersTurn {
     fn drop(&mut self) {
         if !self.over {
+            self.core.note_interrupted();
             let mut queue = self.core.queue();
             queue.writing = false;
             queue.waiting.clear();

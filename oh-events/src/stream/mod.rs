@@ -5,6 +5,7 @@ mod answer_tests;
 mod answers;
 mod append;
 mod builder;
+mod catch_up;
 mod claim;
 mod copy;
 mod delta;

@@ -24,6 +24,8 @@ struct GatedStore {
 struct Gate {
     permits: Semaphore,
     fails: AtomicBool,
+    /// Waits behind writing, as for a sync.
+    writes_first: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,11 @@ impl EventLog for GatedLog {
     }
 
     async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
+        if self.gate.writes_first.load(Ordering::Relaxed) {
+            self.log.append(expected, epoch, batch).await?;
+            self.gate.permits.acquire().await.unwrap().forget();
+            return Ok(());
+        }
         self.gate.permits.acquire().await.unwrap().forget();
         if self.gate.fails.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::NoSpace, "append event"));
@@ -89,6 +96,7 @@ async fn gated() -> (EventStream, Arc<Gate>) {
     let gate = Arc::new(Gate {
         permits: Semaphore::new(0),
         fails: AtomicBool::new(false),
+        writes_first: AtomicBool::new(false),
     });
     let store = GatedStore {
         memory: MemoryStore::new(),
@@ -197,6 +205,27 @@ fn a_runtime_that_is_shut_down_in_the_middle_leaves_no_one_waiting() {
         .block_on(append(&stream, "of the next runtime"))
         .unwrap();
     assert_eq!(id, EventId(0));
+}
+
+#[test]
+fn an_append_that_a_runtime_cut_off_behind_writing_is_published_before_the_next() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build();
+    let (stream, gate) = runtime().unwrap().block_on(async {
+        let (stream, gate) = gated().await;
+        gate.writes_first.store(true, Ordering::Relaxed);
+        assert!(append(&stream, "cut off").now_or_never().is_none());
+        (stream, gate)
+    });
+    gate.permits.add_permits(1);
+    runtime().unwrap().block_on(async {
+        let mut follower = stream.subscribe(Cursor::Start);
+        assert_eq!(append(&stream, "next").await.unwrap(), EventId(1));
+        for id in 0..2 {
+            assert_eq!(follower.next().await.unwrap().unwrap().id, EventId(id));
+        }
+        let report = stream.verify(&Audit::new(), None).await.unwrap();
+        assert_eq!((report.broken, report.head), (None, stream.audit_head()));
+    });
 }
 
 #[tokio::test]
