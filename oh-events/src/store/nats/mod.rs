@@ -75,7 +75,7 @@
 //!   still one of this log.
 //! - Listing sessions reads the names of all of them.
 //! - Messages that an operator deletes out of a stream are reported as
-//!   [`Damage`](crate::Damage); the rest is read.
+//!   [`Damage`](crate::Damage); the rest is read. The ids of those at the end are given anew.
 //! - Full streams refuse events with `NoSpace`; nothing is dropped to make room.
 
 mod blobs;

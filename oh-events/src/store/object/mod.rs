@@ -25,6 +25,9 @@
 //! the name. If it is the append, the newcomer looks for the end again; if it is the newcomer, the
 //! append fails as a `Conflict`, and so does every later one of that writer.
 //!
+//! Turns only rise: whoever finds the turn of a later epoch gives up. So the objects that share a
+//! first event are in the order of their turns, and the last of them counts.
+//!
 //! The *lease* (the object of an epoch, renewed while its writer lives) only keeps writers from
 //! getting into each other's way; if it is judged wrongly, a turn ends sooner than it had to. Its
 //! age is taken from the clock of the storage, never from those of the hosts.
@@ -45,6 +48,10 @@
 //! ends a turn first puts a *fence* on the name. And whoever opens a log slowly, so that the name
 //! was written, merged and freed before it ended the turn there, sees by looking once more that the
 //! log ends elsewhere, and begins anew.
+//!
+//! A listing need not be of one moment: it can miss objects that are merged meanwhile. What it
+//! misses is looked for once more before it is reported as damage, and a turn begins only where two
+//! listings agree.
 //!
 //! All this rests on a storage that creates if absent, and that lists and reads what was written
 //! at once. S3, its larger siblings and file systems do.

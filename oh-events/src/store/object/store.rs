@@ -44,7 +44,8 @@ const LOOKS: usize = 16;
 /// after a crash others get a [`Conflict`](oh_core::ErrorKind::Conflict) until the lease has run
 /// out by the clock of the storage, unless they [take over](Self::take_over). Whatever happens to
 /// leases, two writers never both write the same event: one of them gets a `Conflict` from
-/// `append`, and has to open the log again.
+/// `append`, and has to open the log again. A session whose lease has run out can be removed; what
+/// its writer still appends is removed with it.
 ///
 /// An append whose outcome cannot be told within the [patience](Self::patience) fails as
 /// [`OutcomeUnknown`](oh_core::ErrorKind::OutcomeUnknown), and so do those after it, until the log
@@ -132,8 +133,10 @@ impl ObjectEventStore {
         self
     }
 
-    /// Sets how long an append is tried before it fails as
-    /// [`OutcomeUnknown`](oh_core::ErrorKind::OutcomeUnknown); a minute by default.
+    /// Sets how long an append is tried anew before it fails as
+    /// [`OutcomeUnknown`](oh_core::ErrorKind::OutcomeUnknown); a minute by default. What was begun
+    /// by then is waited for: a call that writes and up to four that read, each for the
+    /// [timeout](Self::timeout).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.options.patience = patience;

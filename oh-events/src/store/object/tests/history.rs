@@ -152,41 +152,95 @@ proptest! {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn writers_at_the_same_time_write_one_history() {
-    let storage = Unreliable::new();
-    let mut writers = Vec::new();
-    for writer in 0..4 {
-        let store = store(&storage).merge_appends(3).merged_bytes(2_000);
-        writers.push(tokio::spawn(async move {
-            let mut told: Vec<(u64, String)> = Vec::new();
-            while told.len() < 100 {
-                let taken = store.take_over(&session(), Writer::new("test")).await;
-                let Ok(log) = taken else { continue };
-                while told.len() < 100 {
-                    let id = log.next().0;
-                    let text = format!("{writer}");
-                    let batch = [event(id, &text)];
-                    match log.append(EventId(id), log.epoch(), &batch).await {
-                        Ok(()) => told.push((id, text)),
-                        Err(error) => {
-                            assert_eq!(error.kind(), ErrorKind::Conflict);
-                            break;
-                        }
-                    }
-                    tokio::task::yield_now().await;
+async fn write_as_one_of_many(
+    store: ObjectEventStore,
+    writer: usize,
+    events: usize,
+) -> Vec<(u64, String)> {
+    let mut told = Vec::new();
+    let mut takes = 0;
+    while told.len() < events {
+        takes += 1;
+        assert!(takes < 40 * events + 100, "no progress");
+        let taken = store.take_over(&session(), Writer::new("test")).await;
+        let log = match taken {
+            Ok(log) => log,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+                continue;
+            }
+        };
+        while told.len() < events {
+            let id = log.next().0;
+            let text = format!("{writer}");
+            let batch = [event(id, &text)];
+            match log.append(EventId(id), log.epoch(), &batch).await {
+                Ok(()) => told.push((id, text)),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Conflict);
+                    break;
                 }
             }
-            told
-        }));
+            tokio::task::yield_now().await;
+        }
     }
+    told
+}
+
+/// Writers take the log from one another while a follower reads along.
+async fn race(storage: Arc<Unreliable>, writers: usize, events: usize) {
+    let tasks: Vec<_> = (0..writers)
+        .map(|writer| {
+            let store = store(&storage).merge_appends(3).merged_bytes(2_000);
+            tokio::spawn(write_as_one_of_many(store, writer, events))
+        })
+        .collect();
+    let follower = store(&storage).look_every(Duration::from_millis(30));
+    let follower = tokio::spawn(async move {
+        let viewer = loop {
+            if let Ok(viewer) = follower.view(&session()).await {
+                break viewer;
+            }
+            tokio::task::yield_now().await;
+        };
+        let mut seen: Vec<Encoded> = Vec::new();
+        while seen.len() < writers * events {
+            let next = EventId(seen.len() as u64);
+            viewer.wait_past(next).await.unwrap();
+            let range = ReadRange::new(next, EventId(u64::MAX));
+            seen.extend(viewer.read(range).await.unwrap());
+        }
+        seen
+    });
     let mut told = BTreeMap::new();
-    for writer in writers {
-        for (id, text) in writer.await.unwrap() {
+    for task in tasks {
+        for (id, text) in task.await.unwrap() {
             assert_eq!(told.insert(id, text), None, "{id} twice");
         }
     }
-    let viewer = store(&storage).view(&session()).await.unwrap();
     let expected: Vec<_> = told.iter().map(|(id, text)| event(*id, text)).collect();
+    assert_eq!(follower.await.unwrap(), expected);
+    let viewer = store(&storage).view(&session()).await.unwrap();
     assert_eq!(all(&*viewer).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_at_the_same_time_write_one_history() {
+    race(Unreliable::new(), 4, 100).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn writers_whose_calls_take_their_time_write_one_history(seed in any::<u64>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let storage = Unreliable::new();
+        storage.dawdle(seed);
+        runtime.block_on(race(storage, 4, 12));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
@@ -37,6 +38,8 @@ pub(super) struct Unreliable {
     held: Notify,
     freed: Arc<Notify>,
     keeps_all: Mutex<bool>,
+    /// What the lengths of calls are drawn from, once they take time.
+    dawdle: Arc<Mutex<Option<u64>>>,
 }
 
 impl Unreliable {
@@ -105,6 +108,30 @@ impl Unreliable {
         self.inner.put(&path, body.into()).await.unwrap();
     }
 
+    /// From now on calls take a while until they are heard, and until they are answered; a few of
+    /// them take much longer than the others.
+    pub(super) fn dawdle(&self, seed: u64) {
+        *self.dawdle.lock().unwrap() = Some(seed);
+    }
+
+    /// Takes time.
+    fn while_away(&self) -> impl Future<Output = ()> + Send + use<> {
+        let dawdle = Arc::clone(&self.dawdle);
+        async move {
+            let millis = dawdle.lock().unwrap().as_mut().map(|state| {
+                *state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let drawn = *state >> 33;
+                let most = if drawn.is_multiple_of(16) { 500 } else { 5 };
+                drawn / 16 % most
+            });
+            if let Some(millis) = millis {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+            }
+        }
+    }
+
     fn count(&self) {
         *self.calls.lock().unwrap() += 1;
     }
@@ -147,7 +174,12 @@ impl ObjectStore for Unreliable {
     ) -> Result<PutResult> {
         self.count();
         match self.fault(name.as_ref()) {
-            None => self.inner.put_opts(name, payload, options).await,
+            None => {
+                self.while_away().await;
+                let put = self.inner.put_opts(name, payload, options).await;
+                self.while_away().await;
+                put
+            }
             Some(Fault::AnswerLost) => {
                 self.inner.put_opts(name, payload, options).await?;
                 Err(Self::failure())
@@ -182,7 +214,10 @@ impl ObjectStore for Unreliable {
 
     async fn get_opts(&self, name: &Path, options: GetOptions) -> Result<GetResult> {
         self.count();
-        self.inner.get_opts(name, options).await
+        self.while_away().await;
+        let found = self.inner.get_opts(name, options).await;
+        self.while_away().await;
+        found
     }
 
     async fn get_ranges(&self, name: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -198,19 +233,32 @@ impl ObjectStore for Unreliable {
         if *self.keeps_all.lock().unwrap() {
             return names.map(|_| Err(Self::failure())).boxed();
         }
-        self.inner.delete_stream(names)
+        let (pause, inner) = (self.while_away(), Arc::clone(&self.inner));
+        futures_util::stream::once(async move {
+            pause.await;
+            inner.delete_stream(names)
+        })
+        .flatten()
+        .boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.count();
         let hidden = *self.hidden.lock().unwrap();
-        self.inner
-            .list(prefix)
-            .try_filter(move |meta| {
-                let shown = hidden.is_none_or(|part| !meta.location.as_ref().contains(part));
-                futures_util::future::ready(shown)
-            })
-            .boxed()
+        let (before, after) = (self.while_away(), self.while_away());
+        let (inner, prefix) = (Arc::clone(&self.inner), prefix.cloned());
+        futures_util::stream::once(async move {
+            before.await;
+            let listed: Vec<_> = inner.list(prefix.as_ref()).collect().await;
+            after.await;
+            futures_util::stream::iter(listed)
+        })
+        .flatten()
+        .try_filter(move |meta| {
+            let shown = hidden.is_none_or(|part| !meta.location.as_ref().contains(part));
+            futures_util::future::ready(shown)
+        })
+        .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
