@@ -80,6 +80,7 @@ mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use ::object_store::ObjectStore;
 #[cfg(feature = "s3")]

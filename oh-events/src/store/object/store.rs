@@ -16,21 +16,16 @@ use crate::store::{EventLog, EventReader, EventStore, Writer};
 
 use super::append::Appender;
 use super::blob::ObjectBlobs;
-use super::body;
 use super::client::Client;
 use super::failure::translate;
 use super::index::Entry;
 use super::lease::{Lease, Manners};
 use super::log::ObjectLog;
 use super::merge::Merging;
-use super::names::{EventsName, INDEX, Names};
+use super::names::{INDEX, Names};
 use super::reader::ObjectReader;
-use super::settle::{self, Settled};
 use super::shared::Shared;
-use super::{fork, remove};
-
-/// How often a log is looked at until no one else writes the name that it goes on with.
-const LOOKS: usize = 16;
+use super::{fork, remove, turn};
 
 /// Keeps each session as objects of an object storage: S3 and what speaks its protocol, a
 /// directory, or any other [`ObjectStore`] that creates objects only if they are absent and shows
@@ -205,7 +200,7 @@ impl ObjectEventStore {
         let lease = Lease::take(&shared, session, &writer.name, lease, patience, manners).await?;
         let lease = Arc::new(lease);
         let begun = async {
-            let begun = begin_turn(&lease, session, patience).await?;
+            let begun = turn::begin(&lease, session, patience).await?;
             self.check_entry(session, &entry).await?;
             Ok(begun)
         };
@@ -268,58 +263,6 @@ impl ObjectEventStore {
             None => Err(Error::new(ErrorKind::NotFound, operation).with_object(session.as_str())),
         }
     }
-}
-
-/// Ends the turn of the former writer, so that the log goes on with this one. Returns the next
-/// event, and the objects that can be deleted.
-async fn begin_turn(
-    lease: &Lease,
-    session: &SessionId,
-    patience: Duration,
-) -> Result<(u64, Vec<EventsName>)> {
-    const OPERATION: &str = "open event log";
-    let (shared, epoch) = (lease.shared(), lease.epoch());
-    let mut look = shared.look().await?;
-    for _ in 0..LOOKS {
-        let (next, turn) = (look.next, shared.turn(&look).await?);
-        if turn >= epoch {
-            // A later writer came first. Turns only rise: after a lower one events would be lost.
-            return Err(overtaken(lease, session).await?);
-        }
-        let name = EventsName::turn(next, turn);
-        // First the fence, so that the name stays taken from now on.
-        let fence = shared.names.fence(name);
-        shared
-            .client
-            .put(OPERATION, &fence, bytes::Bytes::new())
-            .await?;
-        let body = body::write(next, epoch, &lease.nonce(), std::iter::empty())?;
-        let key = shared.names.events(name);
-        let settled = settle::create(&shared.client, OPERATION, &key, &body, patience).await?;
-        look = shared.look().await?;
-        // If the name was free because it had been merged, the end is elsewhere.
-        let is_ours = matches!(settled, Settled::Ours);
-        if is_ours && look.next == next && shared.turn(&look).await? == epoch {
-            return Ok((next, look.shadowed));
-        }
-        if let Some(holder) = lease.look().await? {
-            return Err(holder.conflict(session));
-        }
-    }
-    Err(Error::new(ErrorKind::Conflict, OPERATION)
-        .with_object(session.as_str())
-        .with_detail("another writer goes on writing; close it there"))
-}
-
-/// The error of a writer that was replaced while it opened the log.
-async fn overtaken(lease: &Lease, session: &SessionId) -> Result<Error> {
-    let error = match lease.look().await? {
-        Some(holder) => holder.conflict(session),
-        None => Error::new(ErrorKind::Conflict, "open event log")
-            .with_object(session.as_str())
-            .with_detail("another writer took the log over meanwhile; open it again"),
-    };
-    Ok(error)
 }
 
 #[async_trait]
