@@ -184,7 +184,9 @@ impl Stream for DeltaSubscription {
             if state.closed {
                 return Poll::Ready(None);
             }
-            state.waiters.wait(this.key, context.waker());
+            let before = state.waiters.wait(this.key, context.waker());
+            drop(state);
+            drop(before);
             return Poll::Pending;
         };
         if this.next < first {
@@ -205,8 +207,10 @@ impl Stream for DeltaSubscription {
 impl Drop for DeltaSubscription {
     fn drop(&mut self) {
         let mut state = self.hub.lock();
-        state.waiters.forget(self.key);
+        let forgotten = state.waiters.forget(self.key);
         state.followers = state.followers.saturating_sub(1);
+        drop(state);
+        drop(forgotten);
     }
 }
 

@@ -1,6 +1,10 @@
 //! Subscriptions that end at an id, and filters by time.
 
-use futures::FutureExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use futures::{FutureExt, Stream};
 use oh_core::action::MessageAction;
 use oh_core::{Draft, EventId, SessionId, Source, Timestamp};
 
@@ -130,4 +134,33 @@ async fn an_end_that_is_set_while_a_page_is_read_counts_for_that_page() {
     }
     let mut elsewhere = elsewhere.to(EventId(2));
     assert_eq!(ids(&mut elsewhere), (vec![0, 1], true));
+}
+
+/// Wakes no one, and looks at the stream when no one can wake it any more, as the task of a simple
+/// executor does that is dropped with its last waker.
+struct LastLook(EventStream);
+
+impl Wake for LastLook {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for LastLook {
+    fn drop(&mut self) {
+        let _ = self.0.next();
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_ends_with_its_last_waker_can_use_the_stream_meanwhile() {
+    let stream = open(8).await;
+    let wait = |follower: &mut Subscription| {
+        let waker = Waker::from(Arc::new(LastLook(stream.clone())));
+        let mut context = Context::from_waker(&waker);
+        assert!(Pin::new(follower).poll_next(&mut context).is_pending());
+    };
+    let mut follower = stream.subscribe(Cursor::Live);
+    wait(&mut follower);
+    wait(&mut follower);
+    drop(follower);
+    assert_eq!(stream.next(), EventId(0));
 }

@@ -153,7 +153,8 @@ impl Hub {
     }
 
     pub(super) fn leave(&self, key: u64) {
-        self.lock().waiters.forget(key);
+        let forgotten = self.lock().waiters.forget(key);
+        drop(forgotten);
     }
 
     /// What there is for the follower that wants this id next.
@@ -170,7 +171,9 @@ impl Hub {
         if state.closed {
             return Taken::End;
         }
-        state.waiters.wait(key, context.waker());
+        let before = state.waiters.wait(key, context.waker());
+        drop(state);
+        drop(before);
         Taken::Wait
     }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::task::Waker;
 
 /// One entry for each follower that waits. It is kept under the lock of what is waited for, so
-/// that no wake-up can be lost.
+/// that no wake-up can be lost. Wakers are dropped outside of it: the task that ends with its last
+/// waker may hold a follower itself.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     keys: u64,
@@ -18,16 +19,18 @@ impl Waiters {
         self.keys
     }
 
-    /// Notes that a follower waits; the latest waker counts.
-    pub(super) fn wait(&mut self, key: u64, waker: &Waker) {
-        self.waiting
-            .entry(key)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
+    /// Notes that a follower waits; the latest waker counts. The one before is given back.
+    #[must_use = "it is to be dropped after the lock is gone"]
+    pub(super) fn wait(&mut self, key: u64, waker: &Waker) -> Option<Waker> {
+        match self.waiting.get(&key) {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.waiting.insert(key, waker.clone()),
+        }
     }
 
-    pub(super) fn forget(&mut self, key: u64) {
-        self.waiting.remove(&key);
+    #[must_use = "it is to be dropped after the lock is gone"]
+    pub(super) fn forget(&mut self, key: u64) -> Option<Waker> {
+        self.waiting.remove(&key)
     }
 
     /// Everyone who waits, to be woken after the lock is gone.
