@@ -1,7 +1,7 @@
 //! The client of Chat Completions against a server that plays every kind of answer.
 #![cfg(feature = "openai")]
 // Clippy's exception for tests does not reach the functions that tests share.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod server;
 
