@@ -10,9 +10,20 @@ use serde::{Deserialize, Serialize};
 /// Logs of the Python implementation hold naive local times (`2025-11-20T10:00:00.123456`) and
 /// drop the fraction when it is zero. The text is kept as it was read, so that a log is written
 /// back byte for byte; what this crate writes itself is UTC without a zone mark.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(String);
+
+impl Clone for Timestamp {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Uses the memory that is there.
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl Timestamp {
     /// Keeps a text as it is; [`micros`](Self::micros) is `None` if it cannot be read.

@@ -91,7 +91,10 @@ impl Statistics {
         if self.first_time.is_none() {
             self.first_time = Some(event.time.clone());
         }
-        self.last_time = Some(event.time.clone());
+        match &mut self.last_time {
+            Some(last) => last.clone_from(&event.time),
+            none => *none = Some(event.time.clone()),
+        }
         if let Some(usage) = event.metrics.as_ref().and_then(Usage::of) {
             self.usage = Some(usage);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use oh_core::action::Action;
-use oh_core::{Draft, Error, ErrorKind, Event, EventBody, EventId, Result};
+use oh_core::{Error, ErrorKind, Event, EventBody, EventId, Result};
 
 use crate::filter::Filter;
 
@@ -52,16 +52,16 @@ impl StdError for Answered {}
 impl Core {
     /// Checks what an event says about others, and names the action that it would close. That no
     /// one else closes it meanwhile is checked when the event is written.
-    pub(super) async fn admit(&self, draft: &Draft) -> Result<Option<EventId>> {
+    pub(super) async fn admit(&self, event: &Event) -> Result<Option<EventId>> {
         let next = self.hub.next();
-        if let Some(cause) = draft.cause
+        if let Some(cause) = event.cause
             && cause.0 >= next
         {
             return Err(self.error(ErrorKind::InvalidInput).with_detail(format!(
                 "the cause {cause} is no event of this log yet, which ends before {next}"
             )));
         }
-        if let Some(action) = draft.answers() {
+        if let Some(action) = event.answers() {
             if self.hub.is_open(action) {
                 return Ok(Some(action));
             }
@@ -72,7 +72,7 @@ impl Core {
                 _ => Ok(None),
             };
         }
-        if let EventBody::Action(Action::Confirm(confirm)) = &draft.body
+        if let EventBody::Action(Action::Confirm(confirm)) = &event.body
             && !self.hub.is_open(confirm.action)
         {
             let action = confirm.action;

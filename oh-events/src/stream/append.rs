@@ -98,20 +98,34 @@ impl Core {
         }
     }
 
-    pub(super) async fn append(self: &Arc<Self>, draft: Draft) -> Result<EventId> {
-        self.append_holding(draft, None).await
+    pub(super) fn append(
+        self: &Arc<Self>,
+        draft: Draft,
+    ) -> impl Future<Output = Result<EventId>> + Send {
+        self.append_holding(draft, None)
     }
 
-    /// Appends, and holds a gate until the event is published, also if the caller gives up.
-    pub(super) async fn append_holding(
+    /// Appends, and holds a gate until the event is published, also if the caller gives up. The
+    /// event is encoded by the call, so that the future is small.
+    pub(super) fn append_holding(
         self: &Arc<Self>,
         draft: Draft,
         gate: Option<OwnedMutexGuard<()>>,
+    ) -> impl Future<Output = Result<EventId>> + Send {
+        let prepared = self.prepare(draft);
+        async move {
+            // A task that only appends lets those run who follow it on the same thread.
+            tokio::task::coop::consume_budget().await;
+            self.append_prepared(prepared?, gate).await
+        }
+    }
+
+    async fn append_prepared(
+        self: &Arc<Self>,
+        mut pending: Pending,
+        gate: Option<OwnedMutexGuard<()>>,
     ) -> Result<EventId> {
-        // A task that only appends lets those run who follow it on the same thread.
-        tokio::task::coop::consume_budget().await;
-        let answers = self.admit(&draft).await?;
-        let mut pending = self.prepare(draft)?;
+        let answers = self.admit(&pending.event).await?;
         pending.answers = answers;
         pending.gate = gate;
         let appended = match self.enter(pending)? {

@@ -120,10 +120,11 @@ impl EventStreamBuilder {
     }
 
     /// Sets after how many events the fold is saved in the background
-    /// ([`SessionState`](crate::SessionState)); 1024 by default. Closing saves it too.
+    /// ([`SessionState`](crate::SessionState)); 1024 by default, and at most every 250 ms. Closing
+    /// saves it too.
     ///
-    /// Opening folds what came after the snapshot: at most about this many events, and none after
-    /// a stream that was closed. It is a cache: without one, opening reads the whole log.
+    /// Opening folds what came after the snapshot: at most about this many events, or those of the
+    /// last 250 ms if they are more, and none after a stream that was closed. It is a cache: without one, opening reads the whole log.
     pub fn snapshot_events(mut self, events: u64) -> Self {
         self.snapshot_events = events;
         self

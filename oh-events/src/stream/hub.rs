@@ -3,11 +3,17 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 #[cfg(not(loom))]
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
 use std::task::{Context, Waker};
 
 #[cfg(loom)]
-use loom::sync::{Mutex, MutexGuard};
+use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
 use oh_core::{AgentState, Event, EventId, RuntimeStatus};
 use tokio::sync::watch;
 
@@ -24,6 +30,8 @@ const TAKE: usize = 64;
 pub(super) struct Hub {
     pub(super) reader: Arc<dyn EventReader>,
     state: Mutex<State>,
+    /// End of the ring, for those who need nothing else: the writer asks often.
+    next: AtomicU64,
     present: watch::Sender<Present>,
 }
 
@@ -77,6 +85,7 @@ impl Hub {
         Self {
             reader,
             present: watch::Sender::new(Present::of(&session)),
+            next: AtomicU64::new(ring.next()),
             state: Mutex::new(State {
                 ring,
                 session,
@@ -88,7 +97,7 @@ impl Hub {
 
     /// Id of the event that is published next.
     pub(super) fn next(&self) -> u64 {
-        self.lock().ring.next()
+        self.next.load(Ordering::Acquire)
     }
 
     /// Makes events visible, in the order of their ids.
@@ -100,6 +109,7 @@ impl Hub {
                 state.session.apply(&event);
                 state.ring.push(event, bytes);
             }
+            self.next.store(state.ring.next(), Ordering::Release);
             (state.waiters.take(), before, Present::of(&state.session))
         };
         if now != before {

@@ -1,7 +1,8 @@
 //! When the fold is kept, so that the next opening reads only the tail.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use oh_core::{EventId, Result};
 use tokio::sync::Mutex;
@@ -11,34 +12,48 @@ use crate::store::ReadRange;
 
 use super::append::Core;
 
+/// Shortest time between two snapshots: a session that appends a hundred thousand events a second
+/// does not save hundreds of snapshots in it.
+const GAP: Duration = Duration::from_millis(250);
+
 /// When the next snapshot is due, and how far the last one went.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     every: u64,
     /// Only the writer whose turn it is changes it.
     due: AtomicU64,
+    /// When the last one was due, if one was.
+    last: std::sync::Mutex<Option<Instant>>,
     /// Held while a snapshot is saved. After closing nothing is beyond it.
     saved: Arc<Mutex<EventId>>,
 }
 
 impl Snapshots {
-    /// Saves one after each `every` events, and at closing.
+    /// Saves one after each `every` events, but not more often than a few times a second, and at
+    /// closing.
     pub(super) fn new(every: u64, saved: EventId) -> Self {
         let every = every.max(1);
         Self {
             every,
             due: AtomicU64::new(saved.0.saturating_add(every)),
+            last: std::sync::Mutex::default(),
             saved: Arc::new(Mutex::new(saved)),
         }
     }
 
     fn take_due(&self, next: u64) -> bool {
-        let due = next >= self.due.load(Ordering::Relaxed);
-        if due {
-            let after = next.saturating_add(self.every);
-            self.due.store(after, Ordering::Relaxed);
+        if next < self.due.load(Ordering::Relaxed) {
+            return false;
         }
-        due
+        let after = next.saturating_add(self.every);
+        self.due.store(after, Ordering::Relaxed);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if last.is_some_and(|last| now.duration_since(last) < GAP) {
+            return false;
+        }
+        *last = Some(now);
+        true
     }
 }
 
