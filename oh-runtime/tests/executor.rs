@@ -791,3 +791,35 @@ async fn an_executor_begins_behind_events_that_the_log_does_not_hold_any_more() 
     let observation = observation.body.as_observation().unwrap();
     assert_eq!(run_of(observation.clone()).content, "here");
 }
+
+#[tokio::test]
+async fn an_action_that_spells_out_a_secret_is_refused_with_advice_and_not_carried_out() {
+    const SECRET: &str = "hunter22-and-more";
+    let masker = Masker::new([("TOKEN", Secret::new(SECRET))]).unwrap();
+    let stream = EventStream::builder(MemoryStore::new(), session())
+        .masker(masker)
+        .open()
+        .await
+        .unwrap();
+    let host = Host::on(stream, |builder| builder).await;
+    host.run("echo kept > secret_hidden; echo kept > prod.cfg")
+        .await;
+
+    // A shell would read `<secret_hidden>` as redirections.
+    let spelled = RunAction::new(format!("cat {SECRET} prod.cfg"));
+    let written = WriteAction::new("token.txt", SECRET);
+    for action in [EventBody::from(spelled), EventBody::from(written)] {
+        let Observation::Failure(failure) = host.observe(action).await else {
+            panic!("it is refused");
+        };
+        assert_eq!(failure.error, ErrorKind::InvalidInput);
+        assert!(failure.content.contains("environment variable"));
+    }
+    let kept = host.run("cat prod.cfg; ls").await;
+    assert_eq!(kept.content, "kept\nprod.cfg\nsecret_hidden");
+
+    let mut thought = RunAction::new("echo done");
+    thought.thought = format!("not with {SECRET}");
+    assert_eq!(run_of(host.observe(thought).await).content, "done");
+    host.end().await;
+}

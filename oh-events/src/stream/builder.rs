@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oh_core::secret::Masker;
 use oh_core::{Result, SessionId, Timestamp};
@@ -38,6 +39,7 @@ pub struct EventStreamBuilder {
     ring_bytes: usize,
     delta_bytes: usize,
     snapshot_events: u64,
+    snapshot_interval: Duration,
     recovery: Recovery,
 }
 
@@ -56,6 +58,7 @@ impl EventStreamBuilder {
             ring_bytes: 8 * 1024 * 1024,
             delta_bytes: 4 * 1024 * 1024,
             snapshot_events: 1024,
+            snapshot_interval: Duration::from_millis(250),
             recovery: Recovery::default(),
         }
     }
@@ -75,7 +78,8 @@ impl EventStreamBuilder {
     /// Sets the secrets that are masked from the start; none by default.
     ///
     /// Events are masked before anyone sees them, actions too: a command that spells a secret out
-    /// is carried out with the mask in its place. Commands get secrets by their environment.
+    /// has the mask in its place, and an executor refuses it. Commands get secrets by their
+    /// environment.
     pub fn masker(mut self, masker: Masker) -> Self {
         self.masker = masker;
         self
@@ -120,13 +124,20 @@ impl EventStreamBuilder {
     }
 
     /// Sets after how many events the fold is saved in the background
-    /// ([`SessionState`](crate::SessionState)); 1024 by default, and at most every 250 ms. Closing
-    /// saves it too.
+    /// ([`SessionState`](crate::SessionState)); 1024 by default. Closing saves it too.
     ///
     /// Opening folds what came after the snapshot: at most about this many events, or those of the
-    /// last 250 ms if they are more, and none after a stream that was closed. It is a cache: without one, opening reads the whole log.
+    /// [`snapshot_interval`](Self::snapshot_interval) if they are more, and none after a stream
+    /// that was closed. It is a cache: without one, opening reads the whole log.
     pub fn snapshot_events(mut self, events: u64) -> Self {
         self.snapshot_events = events;
+        self
+    }
+
+    /// Sets the shortest time between two snapshots that are saved in the background; 250 ms by
+    /// default.
+    pub fn snapshot_interval(mut self, interval: Duration) -> Self {
+        self.snapshot_interval = interval;
         self
     }
 
@@ -164,7 +175,7 @@ impl EventStreamBuilder {
             hub: Hub::new(reader, ring, state.clone()),
             log,
             secrets: Secrets::new(self.masker),
-            snapshots: Snapshots::new(self.snapshot_events, saved),
+            snapshots: Snapshots::new(self.snapshot_events, self.snapshot_interval, saved),
             chain,
             clock: self.clock,
             durability: self.durability,

@@ -1,6 +1,7 @@
 //! What becomes of actions that an earlier run left open.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oh_core::action::{
@@ -241,7 +242,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let store = MemoryStore::new();
-            let open = || builder(store.clone()).snapshot_events(snapshot_events).open();
+            let open = || builder(store.clone()).snapshot_events(snapshot_events).snapshot_interval(Duration::ZERO).open();
             let mut stream = open().await.unwrap();
             let mut actions: Vec<(EventId, bool)> = Vec::new();
             for step in steps.into_iter().chain([Step::Crash]) {

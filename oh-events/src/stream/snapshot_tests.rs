@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oh_core::action::{MessageAction, RunAction};
@@ -189,7 +190,13 @@ async fn a_stream_that_was_closed_is_opened_again_without_reading_its_past() {
 #[tokio::test]
 async fn a_stream_that_was_not_closed_is_opened_from_the_last_snapshot() {
     let store = WatchedStore::new();
-    let stream = store.builder().snapshot_events(100).open().await.unwrap();
+    let stream = store
+        .builder()
+        .snapshot_events(100)
+        .snapshot_interval(Duration::ZERO)
+        .open()
+        .await
+        .unwrap();
     say(&stream, 99).await;
     tokio::task::yield_now().await;
     assert_eq!(*store.seen.saved.borrow(), EventId(0));
@@ -211,7 +218,13 @@ async fn a_stream_that_was_not_closed_is_opened_from_the_last_snapshot() {
 async fn a_snapshot_that_takes_long_holds_up_no_append_and_none_is_missed_at_closing() {
     let store = WatchedStore::new();
     store.seen.permits.forget_permits(Semaphore::MAX_PERMITS);
-    let stream = store.builder().snapshot_events(10).open().await.unwrap();
+    let stream = store
+        .builder()
+        .snapshot_events(10)
+        .snapshot_interval(Duration::ZERO)
+        .open()
+        .await
+        .unwrap();
     say(&stream, 95).await;
     assert_eq!(*store.seen.saved.borrow(), EventId(0));
     let closing = tokio::spawn(async move { stream.close().await });
@@ -224,7 +237,13 @@ async fn a_snapshot_that_takes_long_holds_up_no_append_and_none_is_missed_at_clo
 async fn a_snapshot_that_cannot_be_saved_fails_nothing_else() {
     let store = WatchedStore::new();
     store.seen.fails.store(true, Ordering::Relaxed);
-    let stream = store.builder().snapshot_events(10).open().await.unwrap();
+    let stream = store
+        .builder()
+        .snapshot_events(10)
+        .snapshot_interval(Duration::ZERO)
+        .open()
+        .await
+        .unwrap();
     say(&stream, 50).await;
     let before = stream.session_state();
     stream.close().await.unwrap();
@@ -289,7 +308,13 @@ async fn changes_of_the_runtimes_status_are_checked_recorded_and_found_again() {
 async fn a_state_that_a_snapshot_holds_is_that_of_the_log_at_every_length() {
     for length in [0, 1, 9, 10, 11, 30] {
         let store = WatchedStore::new();
-        let stream = store.builder().snapshot_events(10).open().await.unwrap();
+        let stream = store
+            .builder()
+            .snapshot_events(10)
+            .snapshot_interval(Duration::ZERO)
+            .open()
+            .await
+            .unwrap();
         say(&stream, length).await;
         stream
             .append(Source::Agent, RunAction::new("ls"))

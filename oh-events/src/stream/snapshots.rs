@@ -12,14 +12,13 @@ use crate::store::ReadRange;
 
 use super::append::Core;
 
-/// Shortest time between two snapshots: a session that appends a hundred thousand events a second
-/// does not save hundreds of snapshots in it.
-const GAP: Duration = Duration::from_millis(250);
-
 /// When the next snapshot is due, and how far the last one went.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     every: u64,
+    /// Shortest time between two: a session that appends a hundred thousand events a second does
+    /// not save hundreds of snapshots in it.
+    gap: Duration,
     /// Only the writer whose turn it is changes it.
     due: AtomicU64,
     /// When the last one was due, if one was.
@@ -29,12 +28,12 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Saves one after each `every` events, but not more often than a few times a second, and at
-    /// closing.
-    pub(super) fn new(every: u64, saved: EventId) -> Self {
+    /// Saves one after each `every` events, if the last one is `gap` old, and at closing.
+    pub(super) fn new(every: u64, gap: Duration, saved: EventId) -> Self {
         let every = every.max(1);
         Self {
             every,
+            gap,
             due: AtomicU64::new(saved.0.saturating_add(every)),
             last: std::sync::Mutex::default(),
             saved: Arc::new(Mutex::new(saved)),
@@ -49,7 +48,7 @@ impl Snapshots {
         self.due.store(after, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if last.is_some_and(|last| now.duration_since(last) < GAP) {
+        if last.is_some_and(|last| now.duration_since(last) < self.gap) {
             return false;
         }
         *last = Some(now);

@@ -13,8 +13,8 @@ use super::limits::{ActionLimits, Permissions};
 ///
 /// A stream has at most one executor; it is free again when the executor is dropped.
 ///
-/// It carries out what the log holds, in which secrets are masked: a command that spells one out
-/// runs with the mask in its place, which a shell reads as redirections. Give secrets to commands
+/// It carries out what the log holds, in which secrets are masked: an action that spells one out
+/// is refused, since a shell would read the mask as redirections. Give secrets to commands
 /// by [`set_env`](crate::Runtime::set_env) and let the command name the variable.
 #[derive(Debug)]
 pub struct Executor {

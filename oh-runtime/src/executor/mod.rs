@@ -54,6 +54,7 @@ mod builder;
 mod end;
 mod hold;
 mod limits;
+mod masked;
 mod recover;
 mod run;
 mod tap;

@@ -15,6 +15,7 @@ use oh_events::{Answered, Approval, Cursor};
 use super::builder::Executor;
 use super::end::{STOPPED, cancelled};
 use super::hold::{Halt, Hold, halt, held};
+use super::masked;
 use super::recover::readable;
 use super::tap::StreamTap;
 
@@ -192,9 +193,10 @@ impl Executor {
         Ok(Work::Deciding(event, Box::new(action), deciding))
     }
 
-    /// Permissions and limits.
+    /// Permissions, masks and limits.
     fn checked(&self, action: &Action) -> Result<Action> {
         self.permissions.check(action)?;
+        masked::check(action)?;
         self.limits.apply(action.clone())
     }
 
