@@ -41,18 +41,22 @@ impl Timestamp {
         let of_day = seconds.rem_euclid(86_400);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
         let mut text = String::with_capacity(26);
-        for (before, number, digits) in [
-            ("", year, 4),
-            ("-", month, 2),
-            ("-", day, 2),
-            ("T", hour, 2),
-            (":", minute, 2),
-            (":", second, 2),
-            (".", fraction, 6),
+        push_pair(&mut text, year / 100);
+        push_pair(&mut text, year % 100);
+        for (before, number) in [
+            ('-', month),
+            ('-', day),
+            ('T', hour),
+            (':', minute),
+            (':', second),
         ] {
-            if before != "." || number != 0 {
-                text.push_str(before);
-                push_number(&mut text, number, digits);
+            text.push(before);
+            push_pair(&mut text, number);
+        }
+        if fraction != 0 {
+            text.push('.');
+            for number in [fraction / 10_000, fraction / 100 % 100, fraction % 100] {
+                push_pair(&mut text, number);
             }
         }
         Self(text)
@@ -96,11 +100,9 @@ impl PartialOrd for Timestamp {
     }
 }
 
-/// Writes a number with leading zeros.
-fn push_number(text: &mut String, number: i64, digits: u32) {
-    for at in (0..digits).rev() {
-        let digit = number / 10_i64.pow(at) % 10;
-        // A digit, as the number is not negative.
+/// Writes a number of 0 to 99 in two digits.
+fn push_pair(text: &mut String, number: i64) {
+    for digit in [number / 10, number % 10] {
         text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
     }
 }

@@ -315,7 +315,10 @@ impl WritersTurn {
         if queue.waiting.is_empty() {
             queue.writing = false;
             self.over = true;
-            self.core.idle.notify_waiters();
+            // Only closing waits, and it says so first.
+            if queue.closed {
+                self.core.idle.notify_waiters();
+            }
         }
         !self.over
     }
