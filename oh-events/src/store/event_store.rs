@@ -119,6 +119,16 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     /// A dropped call may have appended.
     async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()>;
 
+    /// Appends like [`append`](Self::append), but only if nothing has to be waited for; `None` says
+    /// that nothing was done. A store that has no such case leaves it out.
+    ///
+    /// # Errors
+    /// Those of [`append`](Self::append).
+    fn append_now(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Option<Result<()>> {
+        let _ = (expected, epoch, batch);
+        None
+    }
+
     /// Returns when everything appended before is on disk; names the next id of that moment.
     ///
     /// # Errors

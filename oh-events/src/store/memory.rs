@@ -189,35 +189,8 @@ struct MemoryLog {
     report: OpenReport,
 }
 
-impl Drop for MemoryLog {
-    fn drop(&mut self) {
-        self.session.release(self.epoch);
-    }
-}
-
-#[async_trait]
-impl EventLog for MemoryLog {
-    fn report(&self) -> &OpenReport {
-        &self.report
-    }
-
-    fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    fn next(&self) -> EventId {
-        self.session.next()
-    }
-
-    fn reader(&self) -> Arc<dyn EventReader> {
-        Arc::new(MemoryReader(Arc::clone(&self.session)))
-    }
-
-    fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
-        Some(Arc::new(self.session.blobs.clone()))
-    }
-
-    async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
+impl MemoryLog {
+    fn put(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
         let refused = |kind, detail: String| {
             Err(Error::new(kind, "append event")
                 .with_object(self.id.as_str())
@@ -256,6 +229,43 @@ impl EventLog for MemoryLog {
         self.session.next.store(next, Ordering::Release);
         self.session.grown.notify_waiters();
         Ok(())
+    }
+}
+
+impl Drop for MemoryLog {
+    fn drop(&mut self) {
+        self.session.release(self.epoch);
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    fn report(&self) -> &OpenReport {
+        &self.report
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn next(&self) -> EventId {
+        self.session.next()
+    }
+
+    fn reader(&self) -> Arc<dyn EventReader> {
+        Arc::new(MemoryReader(Arc::clone(&self.session)))
+    }
+
+    fn blobs(&self) -> Option<Arc<dyn BlobStore>> {
+        Some(Arc::new(self.session.blobs.clone()))
+    }
+
+    async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
+        self.put(expected, epoch, batch)
+    }
+
+    fn append_now(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Option<Result<()>> {
+        Some(self.put(expected, epoch, batch))
     }
 
     async fn sync(&self) -> Result<EventId> {

@@ -117,19 +117,22 @@ impl Core {
         }
         let mut open = Vec::with_capacity(batch.len());
         for pending in batch {
-            match pending.answers {
-                Some(action) if !self.hub.is_open(action) => {
-                    let refusal = self.answered(action, None);
-                    match pending.done {
-                        Some(done) => drop(done.send(Err(refusal))),
-                        // It is the only one.
-                        None => return Err(refusal),
-                    }
-                }
-                _ => open.push(pending),
+            match self.refusal(&pending) {
+                None => open.push(pending),
+                Some(refusal) => match pending.done {
+                    Some(done) => drop(done.send(Err(refusal))),
+                    // It is the only one.
+                    None => return Err(refusal),
+                },
             }
         }
         Ok(open)
+    }
+
+    /// Refuses what answers an action that was answered meanwhile.
+    pub(super) fn refusal(&self, pending: &Pending) -> Option<Error> {
+        let action = pending.answers?;
+        (!self.hub.is_open(action)).then(|| self.answered(action, None))
     }
 
     /// Adds to the refusal of an answer which event was earlier.

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use oh_core::{Draft, Error, ErrorKind, EventId, Result, SessionId};
+use oh_core::{Draft, Error, ErrorKind, Event, EventId, Result, SessionId};
 use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 
-use crate::audit::{self, Chain};
+use crate::audit::{self, AuditHead, Chain};
 use crate::store::{Durability, Encoded, EventLog};
 
 use super::builder::Clock;
@@ -59,6 +60,26 @@ struct Queue {
     writing: bool,
     closed: bool,
 }
+
+/// Events that have their ids and are not in the log yet.
+struct Sealed {
+    first: EventId,
+    /// End of the chain after them.
+    head: Option<AuditHead>,
+    batch: Vec<Pending>,
+    encoded: Vec<Encoded>,
+}
+
+/// How far a write came without waiting.
+enum Now {
+    Done(Result<EventId>),
+    /// The store has to wait.
+    Sealed(Sealed),
+    /// Something has to be read first.
+    Later(Pending),
+}
+
+type Writing = Pin<Box<dyn Future<Output = Result<EventId>> + Send>>;
 
 enum Turn {
     Write(Pending),
@@ -198,7 +219,16 @@ impl Core {
     /// a caller that gives up leaves nothing half done.
     async fn write_own(self: &Arc<Self>, pending: Pending) -> Result<EventId> {
         let mut turn = WritersTurn::new(self);
-        let mut write = Box::pin(Arc::clone(self).write(vec![pending]));
+        let mut write = match self.write_now(pending) {
+            Now::Done(result) => {
+                if turn.goes_on() {
+                    spawn(turn.write_queue()).await;
+                }
+                return result;
+            }
+            Now::Sealed(sealed) => Box::pin(Arc::clone(self).commit(sealed)) as Writing,
+            Now::Later(pending) => Box::pin(Arc::clone(self).write(vec![pending])) as Writing,
+        };
         let polled = poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
         if let Poll::Ready(result) = polled {
             if turn.goes_on() {
@@ -243,6 +273,36 @@ impl Core {
         batch
     }
 
+    /// Writes an event whose store need not wait, without a task or a boxed future.
+    fn write_now(self: &Arc<Self>, mut pending: Pending) -> Now {
+        if self.is_interrupted() {
+            return Now::Later(pending);
+        }
+        if let Some(refusal) = self.refusal(&pending) {
+            return Now::Done(Err(refusal));
+        }
+        let first = EventId(self.hub.next());
+        let mut head = self.chain.as_ref().and_then(Chain::head);
+        let encoded = match self.seal(&mut pending, first, &mut head) {
+            Ok(encoded) => encoded,
+            Err(error) => return Now::Done(Err(error)),
+        };
+        let batch = std::slice::from_ref(&encoded);
+        match self.log.append_now(first, self.log.epoch(), batch) {
+            None => Now::Sealed(Sealed {
+                first,
+                head,
+                batch: vec![pending],
+                encoded: vec![encoded],
+            }),
+            Some(Err(error)) => Now::Done(Err(error)),
+            Some(Ok(())) => {
+                self.publish(head, [(pending.event, encoded.json().len())]);
+                Now::Done(Ok(first))
+            }
+        }
+    }
+
     /// Gives ids, persists, publishes, answers; returns the first id.
     async fn write(self: Arc<Self>, batch: Vec<Pending>) -> Result<EventId> {
         if let Err(error) = self.catch_up().await {
@@ -256,32 +316,68 @@ impl Core {
         let mut head = self.chain.as_ref().and_then(Chain::head);
         let mut encoded = Vec::with_capacity(batch.len());
         for (pending, id) in batch.iter_mut().zip(first.0..=u64::MAX) {
-            pending.set_id(EventId(id));
-            let mut json = std::mem::take(&mut pending.json);
-            if let Some(chain) = &self.chain {
-                head = Some(chain.seal(head, EventId(id), &mut json));
-            }
-            match Encoded::new(EventId(id), json) {
+            match self.seal(pending, EventId(id), &mut head) {
                 Ok(event) => encoded.push(event),
                 Err(error) => return Err(fail(batch, error)),
             }
         }
+        self.commit(Sealed {
+            first,
+            head,
+            batch,
+            encoded,
+        })
+        .await
+    }
+
+    /// Gives an event its id and its place in the chain.
+    fn seal(
+        &self,
+        pending: &mut Pending,
+        id: EventId,
+        head: &mut Option<AuditHead>,
+    ) -> Result<Encoded> {
+        pending.set_id(id);
+        let mut json = std::mem::take(&mut pending.json);
+        if let Some(chain) = &self.chain {
+            *head = Some(chain.seal(*head, id, &mut json));
+        }
+        Encoded::new(id, json)
+    }
+
+    /// Persists, publishes, answers.
+    async fn commit(self: Arc<Self>, sealed: Sealed) -> Result<EventId> {
+        let Sealed {
+            first,
+            head,
+            batch,
+            encoded,
+        } = sealed;
         if let Err(error) = self.log.append(first, self.log.epoch(), &encoded).await {
             return Err(fail(batch, error));
         }
-        if let Some(chain) = &self.chain {
-            chain.advance(head);
-        }
         let events = batch.iter().zip(&encoded);
-        self.hub
-            .publish(events.map(|(pending, json)| (Arc::clone(&pending.event), json.json().len())));
-        self.save_snapshot_if_due();
+        let events = events.map(|(pending, json)| (Arc::clone(&pending.event), json.json().len()));
+        self.publish(head, events);
         for (pending, id) in batch.into_iter().zip(first.0..=u64::MAX) {
             if let Some(done) = pending.done {
                 let _ = done.send(Ok(EventId(id)));
             }
         }
         Ok(first)
+    }
+
+    /// Shows what is in the log now.
+    fn publish(
+        self: &Arc<Self>,
+        head: Option<AuditHead>,
+        events: impl IntoIterator<Item = (Arc<Event>, usize)>,
+    ) {
+        if let Some(chain) = &self.chain {
+            chain.advance(head);
+        }
+        self.hub.publish(events);
+        self.save_snapshot_if_due();
     }
 
     fn interrupted(&self) -> Error {

@@ -15,12 +15,17 @@ impl Core {
         self.interrupted.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a write was dropped in the middle, and nothing was done about it yet.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// In the writer's turn: publishes what the log holds of a write that was dropped. Without
     /// that the log and its followers would not agree which id comes next.
     pub(super) async fn catch_up(&self) -> Result<()> {
         // Stores may need a runtime to read. Without one the log refuses what does not fit.
         let can_read = tokio::runtime::Handle::try_current().is_ok();
-        if !can_read || !self.interrupted.load(Ordering::Relaxed) {
+        if !can_read || !self.is_interrupted() {
             return Ok(());
         }
         // What is published is as durable as the log promises.

@@ -171,27 +171,33 @@ impl EventLog for SegmentLog {
     }
 
     async fn append(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
+        if let Some(appended) = self.append_now(expected, epoch, batch) {
+            return appended;
         }
-        if self.durability != Durability::Never {
-            // What cannot be synced must not be written.
-            self.syncer.start()?;
+        // What cannot be synced must not be written.
+        self.syncer.start()?;
+        // With `Each` the batches are of one event: see `EventLog::append`.
+        self.write(expected, epoch, batch)?;
+        match self.syncer.now().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.unknown(error)),
+        }
+    }
+
+    fn append_now(&self, expected: EventId, epoch: u64, batch: &[Encoded]) -> Option<Result<()>> {
+        if batch.is_empty() {
+            return Some(Ok(()));
         }
         match self.durability {
-            Durability::Never => self.write(expected, epoch, batch),
-            Durability::Interval(within) => {
-                self.write(expected, epoch, batch)?;
-                self.syncer.soon(within)
-            }
-            // With `Each` the batches are of one event: see `EventLog::append`.
-            Durability::Group | Durability::Each => {
-                self.write(expected, epoch, batch)?;
-                match self.syncer.now().await {
-                    Ok(_) => Ok(()),
-                    Err(error) => Err(self.unknown(error)),
-                }
-            }
+            Durability::Never => Some(self.write(expected, epoch, batch)),
+            Durability::Interval(within) => Some(
+                // What cannot be synced must not be written.
+                self.syncer
+                    .start()
+                    .and_then(|()| self.write(expected, epoch, batch))
+                    .and_then(|()| self.syncer.soon(within)),
+            ),
+            Durability::Group | Durability::Each => None,
         }
     }
 
