@@ -15,23 +15,41 @@ use super::{Scale, builder, one, print_rates, sample};
 /// What the OpenHands V0 stream reaches: local store, one subscriber, in events a second.
 const V0_LOCAL: f64 = 3541.0;
 
-pub(super) fn segment(tokio: &Tokio, scale: Scale) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SegmentStore::new(folder.path());
-    let ours = compare(tokio, scale, "append_segment", |round| {
-        tokio
-            .block_on(builder(store.clone(), &format!("s{round}")).open())
-            .unwrap()
-    });
-    one("append_segment / OpenHands V0", "ratio", ours / V0_LOCAL);
+/// Where writer and follower run: on one thread by turns, or on two, which pass each event from
+/// core to core.
+const PLACES: [&str; 2] = ["one thread", "two threads"];
+
+pub(super) fn segment(two_threads: &Tokio, scale: Scale) {
+    let one_thread = one_thread();
+    for (tokio, place) in [&one_thread, two_threads].into_iter().zip(PLACES) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SegmentStore::new(folder.path());
+        let ours = compare(tokio, scale, &format!("append_segment, {place}"), |round| {
+            tokio
+                .block_on(builder(store.clone(), &format!("s{round}")).open())
+                .unwrap()
+        });
+        let case = format!("append_segment, {place} / OpenHands V0");
+        one(&case, "ratio", ours / V0_LOCAL);
+    }
 }
 
-pub(super) fn memory(tokio: &Tokio, scale: Scale) {
-    compare(tokio, scale, "append_memory", |_| {
-        tokio
-            .block_on(builder(MemoryStore::new(), "s").open())
-            .unwrap()
-    });
+pub(super) fn memory(two_threads: &Tokio, scale: Scale) {
+    let one_thread = one_thread();
+    for (tokio, place) in [&one_thread, two_threads].into_iter().zip(PLACES) {
+        compare(tokio, scale, &format!("append_memory, {place}"), |_| {
+            tokio
+                .block_on(builder(MemoryStore::new(), "s").open())
+                .unwrap()
+        });
+    }
+}
+
+fn one_thread() -> Tokio {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// Prints our rate beside the raw one, and returns ours.
